@@ -1,0 +1,1 @@
+"""The room of the command line: the command ``shipway``."""

@@ -1,0 +1,1 @@
+"""The room of monitoring: KS and its kin, windows, verdict."""

@@ -1,0 +1,1 @@
+"""The room of the messages: what a card or a mail says, no transport."""

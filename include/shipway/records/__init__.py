@@ -1,0 +1,1 @@
+"""The room of the records: PostgreSQL tables, migrations and queries."""

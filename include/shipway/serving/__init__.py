@@ -1,0 +1,1 @@
+"""The room of serving: model server, gateway and router."""

@@ -1,0 +1,1 @@
+"""The room of the specs: ``model.yaml`` and ``environment.yaml`` as frozen values."""

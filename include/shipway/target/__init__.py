@@ -1,0 +1,1 @@
+"""The room of the targets: what runs the releases of a stage."""

@@ -1,0 +1,1 @@
+"""The Airflow layer: Airflow Connections become clients."""

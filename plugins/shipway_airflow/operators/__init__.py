@@ -1,0 +1,1 @@
+"""The Airflow layer: one operator per task of the loop."""

@@ -1,0 +1,1 @@
+"""The Airflow layer: waiting without a worker slot."""
