@@ -10,11 +10,12 @@ is part of the error when the child fails. A child module calls :func:`serve` wi
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import signal
-import subprocess  # noqa: S404 - running children is this module's purpose
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -140,10 +141,8 @@ def serve(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
