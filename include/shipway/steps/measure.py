@@ -1,0 +1,99 @@
+"""``measure``: the performance of every version with ripe scores, and the champion's verdict."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from shipway.monitoring.window import window
+from shipway.records.performance import Performance
+from shipway.records.scores import Labelled
+from shipway.steps.aliases import repair
+from shipway.steps.rooms import Rooms
+
+
+def measure(rooms: Rooms, *, as_of: datetime) -> dict[str, Any]:
+    """Measure a window of business time that ends at ``as_of``, with the outcomes known then, and store it.
+
+    Nothing rests on the wall clock: the same ``as_of`` gives the same window, and a second run gets the stored rows.
+
+    :param as_of: aware time, UTC.
+    :returns: ``verdict`` of the champion, its figures, and a row for every version.
+    :raises RecordsUnavailable: when PostgreSQL does not answer.
+    """
+    from shipway.records.releases import serving
+    from shipway.records.scores import labelled
+
+    rules = rooms.spec.monitoring
+    start, end = window(as_of, rules.window_days)
+    found = labelled(
+        rooms.records, rooms.spec.model, start=start, end=end, as_of=as_of, outcome_days=rules.outcome_days
+    )
+    rows = [_judge(rooms, one, start=start, end=end, as_of=as_of) for one in found]
+    champion = serving(rooms.records, rooms.spec.model, rooms.last_stage)
+    judged = {row.version: row for row in rows}
+    of_champion = judged.get(champion.version) if champion else None
+    return {
+        "model": rooms.spec.model,
+        "as_of": as_of.isoformat(),
+        "window": [start.isoformat(), end.isoformat()],
+        "champion": champion.version if champion else None,
+        "verdict": of_champion.verdict if of_champion else "insufficient",
+        "measured": _plain(of_champion) if of_champion else None,
+        "versions": [_plain(row) for row in rows],
+        "thresholds": _thresholds(rooms),
+        "repaired": _repair(rooms),
+    }
+
+
+def _judge(rooms: Rooms, found: Labelled, *, start: datetime, end: datetime, as_of: datetime) -> Performance:
+    from shipway.monitoring.ks import measure as measure_ks
+    from shipway.monitoring.verdict import verdict
+    from shipway.records.performance import save
+
+    measures = measure_ks(found.goods, found.bads)
+    rules = rooms.spec.monitoring
+    rows = measures.goods + measures.bads
+    performance = Performance(
+        model=rooms.spec.model,
+        version=found.version,
+        stage=rooms.last_stage,
+        window_start=start,
+        window_end=end,
+        as_of=as_of,
+        scored=found.scored,
+        goods=measures.goods,
+        bads=measures.bads,
+        bad_rate=measures.bads / rows if rows else None,
+        ks=measures.ks,
+        auc=measures.auc,
+        gini=measures.gini,
+        verdict=verdict(
+            measures.ks,
+            measures.goods,
+            measures.bads,
+            ks_minimum=rules.ks_minimum,
+            ks_watch=rules.ks_watch,
+            minimum_events=rules.minimum_events,
+        ),
+        thresholds=_thresholds(rooms),
+    )
+    return save(rooms.records, performance)
+
+
+def _thresholds(rooms: Rooms) -> dict[str, Any]:
+    rules = rooms.spec.monitoring
+    return {"ks_minimum": rules.ks_minimum, "ks_watch": rules.ks_watch, "minimum_events": rules.minimum_events}
+
+
+def _plain(row: Performance) -> dict[str, Any]:
+    names = ("version", "scored", "goods", "bads", "bad_rate", "ks", "auc", "gini", "verdict")
+    return {name: getattr(row, name) for name in names}
+
+
+def _repair(rooms: Rooms) -> str | None:
+    """The nightly run also repairs the alias; a registry that is away must not cost the verdict."""
+    try:
+        return repair(rooms)
+    except Exception as error:  # noqa: BLE001 - whatever an adapter raises
+        return f"the champion alias could not be checked ({type(error).__name__})"
