@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shipway.errors import UnsafePath
+from shipway.errors import RegistryError, UnsafePath
 
 #: The SavedModel's folder inside a version.
 MODEL_FOLDER = "model"
@@ -45,7 +45,8 @@ class Proposal(BaseModel):
     :param notes: anything else worth keeping, plain JSON.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # NaN is no JSON: other readers of the manifest, and the records, would refuse it.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     registered_by: str
     registered_at: str
@@ -85,19 +86,30 @@ def content_digest(files: Iterable[File]) -> str:
 def checked_path(path: str) -> PurePosixPath:
     """Return a relative path that stays in its folder.
 
-    :raises UnsafePath: for an absolute path, a ``..`` or an empty path.
+    :raises UnsafePath: for an absolute path, a ``..``, an empty path, and a name that is not plain UTF-8 text.
     """
     pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path or str(pure) != path:
-        raise UnsafePath(f"'{path}' is not a path inside a version.", hint="Use plain relative paths.", path=path)
+    leaves = pure.is_absolute() or ".." in pure.parts or not pure.parts
+    if leaves or str(pure) != path or not _is_plain(path):
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        raise UnsafePath(f"'{shown}' is not a path inside a version.", hint="Use plain relative paths.", path=shown)
     return pure
+
+
+def _is_plain(path: str) -> bool:
+    if any(character in path for character in "\\\0\n\r"):
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in path)  # bytes that were no UTF-8
 
 
 def scan(directory: Path) -> tuple[File, ...]:
     """List every file below a folder with size and sha256, sorted by path.
 
+    :raises RegistryError: when there is no such folder.
     :raises UnsafePath: for a symbolic link or anything that is neither file nor folder.
     """
+    if not directory.is_dir():
+        raise RegistryError(f"There is no folder '{directory}'.", hint="Give the folder that lay_out made.")
     files = []
     for entry in sorted(directory.rglob("*")):
         path = entry.relative_to(directory).as_posix()
@@ -107,6 +119,25 @@ def scan(directory: Path) -> tuple[File, ...]:
             checked_path(path)
             files.append(File(path=path, size=entry.stat().st_size, sha256=sha256(entry)))
     return tuple(sorted(files, key=lambda file: file.path))
+
+
+def scan_version(directory: Path) -> tuple[File, ...]:
+    """List the files of a folder that :func:`lay_out` made, and nothing else.
+
+    :raises RegistryError: when one of its three parts is missing, or something else is there.
+    :raises UnsafePath: for a symbolic link or anything that is neither file nor folder.
+    """
+    files = scan(directory)
+    parts = {PurePosixPath(file.path).parts[0] if "/" in file.path else file.path for file in files}
+    model = any(file.path.startswith(f"{MODEL_FOLDER}/") for file in files)
+    if not model or parts != {MODEL_FOLDER, SIGNATURE_FILE, GOLDEN_FILE}:
+        raise RegistryError(
+            f"'{directory}' holds {', '.join(sorted(parts)) or 'nothing'}, but a version is exactly "
+            f"{MODEL_FOLDER}/ with files, {SIGNATURE_FILE} and {GOLDEN_FILE}.",
+            hint="Make the folder with lay_out.",
+            found=sorted(parts),
+        )
+    return files
 
 
 def sha256(file: Path) -> str:
