@@ -1,0 +1,1 @@
+"""The tables of the records, as Alembic migrations; :mod:`shipway.records.migrate` runs them."""

@@ -1,0 +1,1 @@
+"""One module per revision, in order. There is no way down: history is not for deleting."""
