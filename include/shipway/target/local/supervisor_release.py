@@ -1,0 +1,259 @@
+"""The life of one release: unpack its image, start model server and gateway, keep both alive, end both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import aiohttp
+
+from shipway.errors import ReleaseFailed
+from shipway.target.contract import Launch
+from shipway.target.local.places import Places, write_json
+from shipway.target.local.supervisor_process import Backoff, Process, free_port
+
+log = logging.getLogger(__name__)
+
+#: A release whose first start fails this often is failed.
+FIRST_STARTS = 2
+#: Seconds that a gateway may take to answer what is under way, and then a model server.
+GATEWAY_GRACE, MODEL_GRACE = 12.0, 3.0
+#: Seconds for unpacking one image.
+UNPACK_SECONDS = 600.0
+
+_PAUSE = 0.1
+
+
+class ReleaseKeeper:
+    """Keeps one release.
+
+    :param launch: the release.
+    :param places: of the stage.
+    :param unpacker: command that takes an image reference and a folder, verifies the one and writes the other.
+    :param gateway_url: libpq URL for the gateway; never logged.
+    """
+
+    def __init__(self, launch: Launch, places: Places, unpacker: Sequence[str], gateway_url: str) -> None:
+        self.launch = launch
+        self.state: Literal["pending", "ready", "failed"] = "pending"
+        self.reason = "waiting to be unpacked"
+        self.image_digest = ""
+        self.endpoint = ""
+        self.ended = False
+        self._places = places
+        self._unpacker = unpacker
+        self._gateway_url = gateway_url
+        self._folder = places.release(launch.release)
+        self._processes: list[Process] = []
+        self._task: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Bring the release up, in the background."""
+        self._task = asyncio.create_task(self._live())
+
+    def end(self, *, remove: bool) -> asyncio.Task[None]:
+        """End the release, in the background: first the gateway, which answers what is under way, then the rest.
+
+        :param remove: remove the unpacked image as well.
+        """
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(remove))
+        return self._ending
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether :meth:`end` was called."""
+        return self._ending is not None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is to be seen of the release, as plain JSON."""
+        return {
+            "version": self.launch.version,
+            "state": self.state,
+            "reason": self.reason,
+            "image_digest": self.image_digest,
+            "endpoint": self.endpoint,
+            "pids": {process.name: process.pid for process in self._processes},
+        }
+
+    async def _live(self) -> None:
+        try:
+            await self._unpack()
+            await self._come_up()
+            await asyncio.gather(*(self._keep(process) for process in self._processes))
+        except ReleaseFailed as error:
+            self._become("failed", str(error))
+            await self._stop_processes()
+        except Exception as error:
+            log.exception("release %s", self.launch.release)
+            self._become("failed", f"The supervisor failed with it: {type(error).__name__}: {error}")
+            await self._stop_processes()
+
+    async def _unpack(self) -> None:
+        launch = self.launch
+        if launch.image.rpartition("@")[2] != launch.image_digest:
+            raise ReleaseFailed(f"The image {launch.image} is not the one of digest {launch.image_digest}.")
+        self._become("pending", "unpacking the image")
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        unpacking = Process(
+            "unpack",
+            [*self._unpacker, launch.image, str(self._folder / "root")],
+            self._places.log(launch.release, "unpack"),
+        )
+        self._processes = [unpacking]
+        await unpacking.start()
+        try:
+            code = await asyncio.wait_for(unpacking.wait(), UNPACK_SECONDS)
+        except TimeoutError:
+            await unpacking.stop(0)
+            raise ReleaseFailed(f"The image was not unpacked within {UNPACK_SECONDS:.0f} s.") from None
+        if code:
+            raise ReleaseFailed(f"The image cannot be unpacked and verified (code {code}).\n{unpacking.tail()}")
+        self.image_digest = launch.image_digest
+
+    async def _come_up(self) -> None:
+        why = ""
+        for attempt in range(1, FIRST_STARTS + 1):
+            self._prepare()
+            await self._start_all()
+            dead = await self._first_death_or_ready()
+            if dead is None:
+                return
+            why = f"The {dead.name} ended with code {dead.code} at start {attempt} of {FIRST_STARTS}."
+            self._become("pending", why)
+            log.warning("release %s: %s", self.launch.release, why)
+            why += f"\n{dead.tail()}"
+            await self._stop_processes()
+        raise ReleaseFailed(why)
+
+    def _prepare(self) -> None:
+        """Choose free ports, write the gateway's configuration and describe both processes."""
+        launch, root = self.launch, self._folder / "root"
+        model_port, gateway_port = free_port(), free_port()
+        golden = _find(root, "golden.json")
+        options = {
+            name: launch.serving[name]
+            for name in ("signature", "output", "entity", "key", "business_time")
+            if name in launch.serving
+        }
+        config = {
+            **options,
+            "model": launch.model,
+            "version": launch.version,
+            "content_digest": launch.content_digest,
+            "image_digest": launch.image_digest,
+            "release": launch.release,
+            "stage": self._places.root.name,
+            "upstream": f"http://127.0.0.1:{model_port}",
+            "port": gateway_port,
+            "golden": str(golden) if golden else None,
+        }
+        write_json(self._folder / "gateway.json", config)
+        self.endpoint = f"http://127.0.0.1:{gateway_port}"
+        self._processes = [self._model_server(root, model_port), self._gateway()]
+
+    def _model_server(self, root: Path, port: int) -> Process:
+        launch = self.launch
+        saved_model = _find(root, "saved_model.pb")
+        if saved_model is None:
+            raise ReleaseFailed("The image holds no SavedModel (saved_model.pb).")
+        command = [sys.executable, "-m", "shipway.serving.model_server"]
+        command += ["--model", launch.model, "--version", str(launch.version), "--port", str(port)]
+        command += ["--directory", str(saved_model.parent)]
+        command += ["--signature", str(launch.serving.get("signature", "serving_default"))]
+        return Process("model server", command, self._places.log(launch.release, "model"))
+
+    def _gateway(self) -> Process:
+        command = [sys.executable, "-m", "shipway.serving.gateway", "--config", str(self._folder / "gateway.json")]
+        secret = {"SHIPWAY_GATEWAY_URL": self._gateway_url}
+        return Process("gateway", command, self._places.log(self.launch.release, "gateway"), secret)
+
+    async def _start_all(self) -> None:
+        self._become("pending", "the model is being loaded")
+        for process in self._processes:
+            await process.start()
+
+    async def _first_death_or_ready(self) -> Process | None:
+        """Wait for readiness; return the process that died before, if one did."""
+        while True:
+            dead = next((process for process in self._processes if process.pid is None), None)
+            if dead is not None:
+                return dead
+            if await self._check_health():
+                return None
+            await asyncio.sleep(_PAUSE)
+
+    async def _check_health(self) -> bool:
+        health = await _health(self.endpoint)
+        if health is None:
+            self._become("pending", "the gateway does not answer yet")
+        elif not health["upstream"]:
+            self._become("pending", "the model is being loaded")
+        elif not health["database"]:
+            self._become("pending", "the records database does not answer the gateway")
+        else:
+            self._become("ready", "")
+            return True
+        return False
+
+    async def _keep(self, process: Process) -> None:
+        """Start a process again whenever it dies, at the same port."""
+        backoff = Backoff()
+        backoff.started()
+        while True:
+            code = await process.wait()
+            self._become("pending", f"the {process.name} ended with code {code} and is started again")
+            log.warning("release %s: %s", self.launch.release, self.reason)
+            await asyncio.sleep(backoff.pause())
+            backoff.started()
+            await process.start()
+            while process.pid is not None and not await self._check_health():
+                await asyncio.sleep(_PAUSE)
+
+    async def _end(self, remove: bool) -> None:
+        if self.state == "ready":
+            self._become("pending", "ending")
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._stop_processes()
+        if remove:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self.ended = True
+
+    async def _stop_processes(self) -> None:
+        for process in reversed(self._processes):
+            await process.stop(GATEWAY_GRACE if process.name == "gateway" else MODEL_GRACE)
+
+    def _become(self, state: Literal["pending", "ready", "failed"], reason: str) -> None:
+        if state != self.state:
+            log.info("release %s is %s %s", self.launch.release, state, reason)
+        self.state, self.reason = state, reason
+
+
+async def _health(endpoint: str) -> dict[str, Any] | None:
+    timeout = aiohttp.ClientTimeout(total=8)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(endpoint + "/healthz") as response,
+        ):
+            health: dict[str, Any] = json.loads(await response.read())
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return None
+    return health
+
+
+def _find(root: Path, name: str) -> Path | None:
+    """Return the file of that name that lies least deep."""
+    return min(root.rglob(name), key=lambda file: (len(file.parts), file), default=None)
