@@ -150,6 +150,6 @@ def _revive(error: Mapping[str, Any]) -> ShipwayError:
     from shipway import errors
 
     kind = getattr(errors, str(error["kind"]), ShipwayError)
-    revived = ShipwayError.__new__(kind)
+    revived: ShipwayError = ShipwayError.__new__(kind)
     ShipwayError.__init__(revived, error["message"], hint=error["hint"], **error["data"])
     return revived

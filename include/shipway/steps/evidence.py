@@ -50,7 +50,7 @@ def gather(rooms: Rooms, *, stage: str, built: dict[str, Any], requested_by: str
 
 _SHOWN = (
     "version", "content_digest", "manifest_digest", "image", "image_digest", "parent", "registered_by", "registered_at",
-    "metrics", "snapshot", "code_revision", "decision", "notes", "golden", "size",
+    "metrics", "snapshot", "code_revision", "decision", "notes", "golden", "size", "file_count",
 )  # fmt: skip
 
 

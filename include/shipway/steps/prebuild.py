@@ -58,6 +58,7 @@ def describe(manifest: Manifest) -> dict[str, Any]:
         **manifest.model_dump(mode="json", exclude={"files"}),
         "manifest_digest": manifest.digest,
         "size": sum(file.size for file in manifest.files),
+        "file_count": len(manifest.files),
     }
 
 

@@ -1,0 +1,123 @@
+"""A client application that keeps sending requests, and counts what it gets."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from shipway import api
+from shipway.spec.reading import read_model
+
+#: Requests that may be under way at once.
+WORKERS = 16
+_TIMEOUT = 10
+_LINE_SECONDS = 5.0
+
+
+def run(
+    model: str,
+    *,
+    rate: float,
+    seconds: float = 0.0,
+    data: Path | None = None,
+    endpoint: str | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Send single requests at a steady rate until the time is over or Ctrl-C.
+
+    A request that fails is counted, never repeated: that is what an application without care would see.
+
+    :param rate: requests a second.
+    :param seconds: how long; 0: until it is stopped.
+    :returns: ``sent``, ``failed``, ``versions`` (answers by version), ``errors`` (the first few), ``p50_ms``, ``p99_ms``.
+    """
+    spec = read_model(model)
+    instances = api.read_rows(model, data) if data else _golden(spec.folder / spec.golden.requests)
+    url = f"{(endpoint or api.endpoint_of(model)).rstrip('/')}/v1/models/{model}:predict"
+    client = _Client(url, spec.scoring.entity, spec.scoring.key)
+    try:
+        client.keep_sending(instances, rate=rate, seconds=seconds, quiet=quiet)
+    except KeyboardInterrupt:
+        pass
+    return client.summary()
+
+
+class _Client:
+    """Counts answers of all its threads."""
+
+    def __init__(self, url: str, entity: str, key: str) -> None:
+        self._url, self._entity, self._key = url, entity, key
+        self._sessions = threading.local()
+        self._lock = threading.Lock()
+        self._versions: Counter[str] = Counter()
+        self._errors: list[str] = []
+        self._failed = 0
+        self._times: list[float] = []
+
+    def keep_sending(self, instances: list[dict[str, Any]], *, rate: float, seconds: float, quiet: bool) -> None:
+        started = said = time.monotonic()
+        number = 0
+        with ThreadPoolExecutor(WORKERS) as pool:
+            while not seconds or time.monotonic() - started < seconds:
+                pool.submit(self._send, instances[number % len(instances)])
+                number += 1
+                time.sleep(max(0.0, started + number / rate - time.monotonic()))
+                if not quiet and time.monotonic() - said > _LINE_SECONDS:
+                    said = time.monotonic()
+                    print(self.line())
+
+    def line(self) -> str:
+        summary = self.summary()
+        shares = ", ".join(f"version {version}: {count}" for version, count in summary["versions"].items())
+        return f"{summary['sent']} sent, {summary['failed']} failed ({shares}), p99 {summary['p99_ms']:.0f} ms"
+
+    def summary(self) -> dict[str, Any]:
+        with self._lock:
+            times = sorted(self._times) or [0.0]
+            return {
+                "sent": len(self._times),
+                "failed": self._failed,
+                "versions": dict(sorted(self._versions.items())),
+                "errors": self._errors[:10],
+                "p50_ms": times[len(times) // 2] * 1000,
+                "p99_ms": times[int(len(times) * 0.99)] * 1000,
+            }
+
+    def _send(self, instance: dict[str, Any]) -> None:
+        body = {self._entity: f"simulated-{uuid.uuid4().hex[:12]}", **instance, self._key: uuid.uuid4().hex}
+        started = time.monotonic()
+        problem, version = "", ""
+        try:
+            answer = self._session().post(self._url, json={"instances": [body]}, timeout=_TIMEOUT)
+            if answer.ok:
+                version = str(answer.json()["shipway"]["version"])
+            else:
+                problem = f"{answer.status_code} {answer.text[:200]}"
+        except requests.RequestException as error:
+            problem = f"{type(error).__name__}: {error}"
+        with self._lock:
+            self._times.append(time.monotonic() - started)
+            if problem:
+                self._failed += 1
+                self._errors.append(problem)
+            else:
+                self._versions[version] += 1
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._sessions, "session"):
+            self._sessions.session = requests.Session()
+        session: requests.Session = self._sessions.session
+        return session
+
+
+def _golden(file: Path) -> list[dict[str, Any]]:
+    instances: list[dict[str, Any]] = json.loads(file.read_text())
+    return instances
