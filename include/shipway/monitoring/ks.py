@@ -19,7 +19,7 @@ Scores = bytes | NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Measures:
-    """How well a score separates bads from goods.
+    """How well a score separates bads from goods; without goods or without bads nothing is known of that.
 
     :param ks: maximum distance of the two empirical distributions, 0 to 1, without direction.
     :param auc: probability that a bad scores above a good, ties half; under 0.5 where the score is upside down.
@@ -28,9 +28,9 @@ class Measures:
     :param bads: how many.
     """
 
-    ks: float
-    auc: float
-    gini: float
+    ks: float | None
+    auc: float | None
+    gini: float | None
     goods: int
     bads: int
 
@@ -43,9 +43,11 @@ def measure(goods: Scores, bads: Scores) -> Measures:
 
     :param goods: scores of entities that turned out good, float64; as bytes: big-endian, eight each.
     :param bads: the same of the bad ones.
-    :raises ShipwayError: when a sample is empty, or a score is not finite.
+    :raises ShipwayError: when a score is not finite.
     """
     good, bad = _sorted(goods, "goods"), _sorted(bads, "bads")
+    if not len(good) or not len(bad):
+        return Measures(ks=None, auc=None, gini=None, goods=len(good), bads=len(bad))
     auc = _auc(good, bad)
     return Measures(ks=_ks(bad, good), auc=auc, gini=2 * auc - 1, goods=len(good), bads=len(bad))
 
@@ -72,8 +74,6 @@ def _auc(good: NDArray[np.float64], bad: NDArray[np.float64]) -> float:
 def _sorted(scores: Scores, name: str) -> NDArray[np.float64]:
     values: NDArray[Any] = np.frombuffer(scores, dtype=">f8") if isinstance(scores, bytes) else np.asarray(scores)
     ordered = np.sort(values.astype(np.float64))
-    if not len(ordered):
-        raise ShipwayError(f"There are no {name} to measure.", hint="Check the minimum of events first.")
     if not np.isfinite(ordered).all():
         raise ShipwayError(f"A score of the {name} is not a finite number.", hint="Check the model's output.")
     return ordered

@@ -25,8 +25,8 @@ _COLUMNS = (
 class Approval:
     """One answer of a person, or its absence.
 
-    :param evidence: what the person saw; it holds every key of :data:`BOUND`, and may hold more.
-    :param evidence_digest: :func:`evidence_digest` of it.
+    :param evidence: what the person saw; its ``binding`` (or it itself) holds every key of :data:`BOUND`.
+    :param evidence_digest: :func:`evidence_digest` of that binding.
     :param responder: user name; None when nobody answered in time.
     """
 
@@ -63,9 +63,10 @@ def record(records: Records, approval: Approval) -> None:
 
     :raises RecordsError: when the digest is not the evidence's own.
     """
-    from psycopg.types.json import Jsonb
+    from psycopg.types.json import Json
 
-    if evidence_digest(approval.evidence) != approval.evidence_digest or approval.evidence["stage"] != approval.stage:
+    bound = _bound(approval)
+    if evidence_digest(bound) != approval.evidence_digest or bound["stage"] != approval.stage:
         raise RecordsError(
             f"The evidence of release '{approval.release}' is not what its digest says.",
             hint="Make the digest with evidence_digest() from the very evidence that people see.",
@@ -77,7 +78,7 @@ def record(records: Records, approval: Approval) -> None:
             " VALUES (%(release)s, %(stage)s, %(model)s, %(version)s, %(evidence_digest)s, %(evidence)s, %(decision)s,"
             " %(responder)s, %(responder_name)s, %(reason)s, %(responded_at)s, %(run_id)s)"
             " ON CONFLICT (run_id, release, responded_at) DO NOTHING",
-            {**asdict(approval), "evidence": Jsonb(approval.evidence)},
+            {**asdict(approval), "evidence": Json(approval.evidence)},
         )
 
 
@@ -130,7 +131,7 @@ def require(records: Records, *, release: Release, champion: str | None) -> Appr
         return answer
     other = _yes(records, release)
     if other is not None and (answer is None or answer.decision == "unanswered"):
-        against = other.evidence["champion"]
+        against = _bound(other)["champion"]
         raise ChampionChanged(
             f"Release '{release.id}' was approved against champion {against}, but now it is {champion}.",
             hint="Ask again.",
@@ -157,6 +158,11 @@ def _yes(records: Records, release: Release) -> Approval | None:
     last_words = {answer.evidence_digest: answer for answer in of_release(records, release.id)}
     given = [answer for answer in last_words.values() if answer.decision == "approved"]
     return max(given, key=lambda answer: answer.responded_at, default=None)
+
+
+def _bound(approval: Approval) -> dict[str, Any]:
+    bound: dict[str, Any] = approval.evidence.get("binding", approval.evidence)
+    return bound
 
 
 def _missing(release: Release, answer: Approval | None) -> ApprovalMissing:

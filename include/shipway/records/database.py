@@ -70,6 +70,12 @@ class Records:
             ) from None
         except psycopg.OperationalError as error:
             raise unavailable(self._url, error) from None
+        except psycopg.Error as error:
+            raise RecordsError(
+                f"The records database {place(self._url)} refused that: {error.diag.message_primary or error}.",
+                hint="Nothing was changed.",
+                sqlstate=error.sqlstate,
+            ) from None
 
     def _connect(self) -> psycopg.Connection[dict[str, Any]]:
         return connect(self._url, connect_timeout=self._connect_timeout, statement_timeout=self._statement_timeout)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import subprocess
 import time
 import warnings
@@ -51,6 +50,7 @@ def start(folder: Path) -> str:
         server = _server(folder)
         server.ensure_pgdata_inited()
         _configure(folder)
+        _forget_the_dead(folder)
         _run(server, folder)
         _create_databases(url(folder, "postgres", "postgres"))
     return url(folder, "postgres", "shipway")
@@ -91,12 +91,26 @@ def _postmaster(folder: Path) -> tuple[int, str] | None:
     try:
         lines = (folder / "postmaster.pid").read_text().splitlines()
         pid, port, socket_folder, status = int(lines[0]), int(lines[3]), lines[4].strip(), lines[7].strip()
-        os.kill(pid, 0)
-    except PermissionError:
-        pass  # it lives, under another user
     except (OSError, ValueError, IndexError):
         return None
-    return (port, socket_folder) if status == "ready" else None
+    return (port, socket_folder) if status == "ready" and _is_postgres(pid) else None
+
+
+def _is_postgres(pid: int) -> bool:
+    """After a crash the file stays, and its number may belong to anybody: containers give low ones again and again."""
+    import psutil
+
+    try:
+        return "postgres" in str(psutil.Process(pid).name())
+    except psutil.Error:
+        return False
+
+
+def _forget_the_dead(folder: Path) -> None:
+    file = folder / "postmaster.pid"
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        if not _is_postgres(int(file.read_text().splitlines()[0])):
+            file.unlink()  # else PostgreSQL takes whoever has this number now for itself
 
 
 @contextlib.contextmanager

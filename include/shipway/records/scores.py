@@ -34,7 +34,7 @@ _MATCH = """known.entity = score.entity AND known.occurred_at >= score.business_
 _LABELLED = f"""
 WITH {_KNOWN}, score AS (
     SELECT version, entity, business_time, score,
-           least(lead(business_time) OVER (PARTITION BY version, entity ORDER BY business_time, scored_at, id),
+           least(lead(business_time) OVER (PARTITION BY entity, version ORDER BY business_time, scored_at, id),
                  business_time + make_interval(days => %(days)s)) AS until
     FROM shipway.scoring_log
     WHERE model = %(model)s AND origin = 'client' AND (%(stage)s::text IS NULL OR stage = %(stage)s)

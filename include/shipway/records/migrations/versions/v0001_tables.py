@@ -7,6 +7,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# Entities and keys are identifiers: byte order sorts them several times faster than a language does.
+# Evidence is json, not jsonb: exactly the text that people saw, in its order.
 TABLES = """
 CREATE TABLE shipway.release (
     id text PRIMARY KEY CHECK (id ~ '^[a-z0-9-]+$'),
@@ -41,7 +43,7 @@ CREATE TABLE shipway.approval (
     model text NOT NULL,
     version integer NOT NULL,
     evidence_digest text NOT NULL,
-    evidence jsonb NOT NULL,
+    evidence json NOT NULL,
     decision text NOT NULL CHECK (decision IN ('approved', 'rejected', 'unanswered')),
     responder text,
     responder_name text,
@@ -72,8 +74,8 @@ CREATE TABLE shipway.scoring_log (
     image_digest text NOT NULL,
     release text NOT NULL,
     origin text NOT NULL CHECK (origin IN ('client', 'golden', 'shadow')),
-    entity text NOT NULL,
-    key text NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
     business_time timestamptz NOT NULL,
     scored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     features jsonb NOT NULL,
@@ -85,7 +87,7 @@ CREATE INDEX scoring_log_by_time ON shipway.scoring_log (model, business_time) W
 CREATE TABLE shipway.outcome (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     model text NOT NULL,
-    entity text NOT NULL,
+    entity text COLLATE "C" NOT NULL,
     bad smallint NOT NULL CHECK (bad IN (0, 1)),
     occurred_at timestamptz NOT NULL,
     known_at timestamptz NOT NULL,
@@ -156,18 +158,19 @@ HISTORY = ("approval", "release_event", "performance", "outcome", "scoring_log")
 
 # One set-based INSERT. Sorted by key, so that two calls with the same keys cannot lock each other out. DO NOTHING
 # without a target covers the primary key as well, waits for a racing writer, and the second statement, with a snapshot
-# of its own, sees the winner's committed row.
+# of its own, sees the winner's committed row. Sequential scans are off: a plan is kept while the table grows.
 APPEND_SCORES = """
 CREATE FUNCTION shipway.append_scores(rows jsonb)
 RETURNS TABLE (ordinal integer, id uuid, score double precision, version integer, repeated boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
+SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
     fresh uuid[];
-    lost text;
+    answered bigint;
 BEGIN
     WITH asked AS (
         SELECT DISTINCT ON (r.model, r.key) r.*
@@ -198,16 +201,13 @@ BEGIN
     )
     SELECT a.ordinal::integer, l.id, l.score, l.version, NOT (a.first AND f.id IS NOT NULL)
     FROM asked a
-    LEFT JOIN shipway.scoring_log l ON l.model = a.model AND l.key = a.key
+    JOIN shipway.scoring_log l ON l.model = a.model AND l.key = a.key
     LEFT JOIN unnest(fresh) AS f (id) ON f.id = l.id
     ORDER BY a.ordinal;
 
-    SELECT r.key INTO lost
-    FROM jsonb_to_recordset(rows) AS r (model text, key text)
-    WHERE NOT EXISTS (SELECT FROM shipway.scoring_log l WHERE l.model = r.model AND l.key = r.key)
-    LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'an id is given to two keys' USING ERRCODE = 'unique_violation';
+    GET DIAGNOSTICS answered = ROW_COUNT;
+    IF answered <> jsonb_array_length(rows) THEN
+        RAISE EXCEPTION 'an id stands for another key already' USING ERRCODE = 'unique_violation';
     END IF;
 END $$;
 """
