@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from shipway.errors import ShipwayError
+from shipway.errors import NotifyError, ShipwayError
 from shipway.notify.message import Message
 from shipway.spec.environment import Environment
 
@@ -50,19 +50,15 @@ def deliver(
     """
     channels = [channel for channel in environment.channels if message.concerns(channel.audience)]
     results: list[dict[str, Any] | None] = [None] * len(channels)
+    # Modules are loaded here: one that is half imported in a thread left behind would be broken for everybody.
+    sends = [_load(channel) for channel in channels]
     threads = []
-    for place, channel in enumerate(channels):
+    for place, (channel, send) in enumerate(zip(channels, sends, strict=True)):
         # Daemon threads: one that hangs must not keep the process from ending, as those of a pool would.
+        work = (_attempt, results, place, channel, send, message, environment, seconds)
         context = contextvars.copy_context()
-        work = (_attempt, results, place, channel, message, environment, seconds)
         threads.append(threading.Thread(target=context.run, args=work, name=f"notify-{channel.kind}", daemon=True))
-    deadline = time.monotonic() + seconds
-    for thread in threads:
-        with contextlib.suppress(RuntimeError):  # a machine without room for another thread
-            thread.start()
-    for thread in threads:
-        if thread.ident is not None:
-            thread.join(max(0.0, deadline - time.monotonic()))
+    _run(threads, seconds)
     late = f"not delivered within {seconds:g} s"
     final = [done or _result(channel, late) for done, channel in zip(list(results), channels, strict=True)]
     for result in final:
@@ -70,16 +66,42 @@ def deliver(
     return final
 
 
+def _load(channel: Any) -> Callable[..., None]:
+    try:
+        send: Callable[..., None] = importlib.import_module(KINDS[channel.kind]).send
+    except Exception as error:
+        return _unloadable(f"its kind of channel cannot be loaded ({type(error).__name__})")
+    return send
+
+
+def _unloadable(problem: str) -> Callable[..., None]:
+    def send(*_: object) -> None:
+        raise NotifyError(problem)
+
+    return send
+
+
+def _run(threads: list[threading.Thread], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        with contextlib.suppress(RuntimeError):  # a machine without room for another thread
+            thread.start()
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
 def _attempt(
     results: list[dict[str, Any] | None],
     place: int,
     channel: Any,
+    send: Callable[..., None],
     message: Message,
     environment: Environment,
     seconds: float,
 ) -> None:
     try:
-        importlib.import_module(KINDS[channel.kind]).send(channel, message, environment, seconds)
+        send(channel, message, environment, seconds)
     except ShipwayError as error:
         results[place] = _result(channel, str(error))
     except Exception as error:  # its text may hold anything, also an address with a secret

@@ -176,3 +176,10 @@ def test_every_kind_of_channel_of_the_environment_has_its_module():
 def channel_models():
     union = Environment.model_fields["channels"].annotation.__args__[0]
     return union.__origin__.__args__ if hasattr(union, "__origin__") else union.__args__
+
+
+def test_a_kind_that_cannot_be_loaded_takes_away_its_own_channels_only(tmp_path, monkeypatch, teams):
+    monkeypatch.setitem(channels.KINDS, "teams", "shipway_airflow.notifications.pigeon")
+    results = deliver(HELLO, environment(tmp_path, TEAMS, FILE), note=lambda result: None)
+    assert [result["ok"] for result in results] == [False, True]
+    assert "cannot be loaded (ModuleNotFoundError)" in results[0]["error"]
