@@ -14,7 +14,7 @@ import numpy as np
 import ydf
 
 #: Used where ``training.parameters`` of model.yaml says nothing.
-DEFAULTS: dict[str, Any] = {"trees": 200, "depth": 5, "shrinkage": 0.08, "subsample": 0.8, "seed": 7}
+DEFAULTS: dict[str, Any] = {"trees": 300, "depth": 6, "shrinkage": 0.1, "seed": 7}
 
 
 def train(
@@ -38,7 +38,6 @@ def train(
         num_trees=int(chosen["trees"]),
         max_depth=int(chosen["depth"]),
         shrinkage=float(chosen["shrinkage"]),
-        subsample=float(chosen["subsample"]),
         random_seed=int(chosen["seed"]),
         early_stopping="LOSS_INCREASE",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -37,16 +38,15 @@ def run(
 
     :param rate: requests a second.
     :param seconds: how long; 0: until it is stopped.
-    :returns: ``sent``, ``failed``, ``versions`` (answers by version), ``errors`` (the first few), ``p50_ms``, ``p99_ms``.
+    :returns: ``sent``, ``failed``, ``versions`` (answers by version), ``errors`` (the first few), ``p50_ms`` and
+        ``p99_ms``.
     """
     spec = read_model(model)
     instances = api.read_rows(model, data) if data else _golden(spec.folder / spec.golden.requests)
     url = f"{(endpoint or api.endpoint_of(model)).rstrip('/')}/v1/models/{model}:predict"
     client = _Client(url, spec.scoring.entity, spec.scoring.key)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         client.keep_sending(instances, rate=rate, seconds=seconds, quiet=quiet)
-    except KeyboardInterrupt:
-        pass
     return client.summary()
 
 

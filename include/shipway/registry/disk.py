@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shipway.errors import DigestMismatch
+from shipway.partial import partial_file
 from shipway.registry import nofollow
 from shipway.registry.manifest import checked_path
-from shipway.registry.partial import partial_file
 from shipway.registry.store import Blob
 
 _CHUNK = 1 << 20

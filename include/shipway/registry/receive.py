@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shipway.errors import DigestMismatch, RegistryError, UnsafePath
+from shipway.partial import partial_folder
 from shipway.registry.manifest import File, Manifest, checked_path, scan, sha256
-from shipway.registry.partial import partial_folder
 
 #: Writes the file of a version with this path to a new place; False when there is none.
 Fetch = Callable[[str, Path], bool]

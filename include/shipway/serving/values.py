@@ -109,7 +109,8 @@ def _integer(value: Any, dtype: str, name: str, index: int) -> int:
 
 
 def _unknown(name: str, inputs: Mapping[str, Tensor], index: int) -> ScoringError:
-    near = difflib.get_close_matches(name, list(inputs), n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(inputs)}."
-    # The name comes from a client: shortened, since it is echoed.
-    return bad(name[:100], index, f"is not an input of this model. {hint}")
+    shown = name[:100]  # it comes from a client, and is compared and echoed
+    folded = {one.lower(): one for one in inputs}
+    near = difflib.get_close_matches(shown.lower(), list(folded), n=1)
+    hint = f"Did you mean '{folded[near[0]]}'?" if near else f"Known: {', '.join(inputs)}."
+    return bad(shown, index, f"is not an input of this model. {hint}")

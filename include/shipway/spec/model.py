@@ -15,7 +15,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class Part(BaseModel):
     """Base of all parts of a spec: frozen, and a key that nobody knows is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Scoring(Part):

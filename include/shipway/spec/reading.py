@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from shipway.errors import SpecError, SpecErrors
+from shipway.spec.document import read_document
 from shipway.spec.environment import Environment
+from shipway.spec.explain import explain
 from shipway.spec.model import ModelSpec
 
 #: Another environment file than ``include/config/environment.yaml``.
@@ -22,8 +22,6 @@ MODELS_VARIABLE = "SHIPWAY_MODELS"
 HOME_VARIABLE = "SHIPWAY_HOME"
 
 _INCLUDE = Path(__file__).resolve().parents[2]
-# libyaml's loader is ten times faster than the pure Python one, and DAG files read a spec at every task's start.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
 
@@ -85,95 +83,12 @@ def read_all() -> tuple[list[ModelSpec], list[SpecError]]:
 
 
 def _read(file: Path, kind: type[_Spec]) -> _Spec:
-    try:
-        text = file.read_bytes()
-    except OSError as error:
-        raise SpecErrors(
-            [
-                SpecError(
-                    file=str(file),
-                    key="",
-                    problem=f"cannot be read ({error.strerror}).",
-                    hint="Create the file or correct its permissions.",
-                )
-            ]
-        ) from None
-    try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - both are safe loaders
-    except yaml.YAMLError as error:
-        raise SpecErrors(
-            [SpecError(file=str(file), key="", problem=f"is not YAML: {' '.join(str(error).split())}")]
-        ) from None
-    if not isinstance(content, dict):
-        raise SpecErrors(
-            [SpecError(file=str(file), key="", problem=f"expected keys and values, found {type(content).__name__}.")]
-        )
+    content = read_document(file)
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise SpecErrors([_explain(file, kind, detail) for detail in error.errors()]) from None
-
-
-def _explain(file: Path, kind: type[BaseModel], detail: Any) -> SpecError:
-    location = [str(part) for part in detail["loc"]]
-    key = ".".join(location)
-    if detail["type"] == "extra_forbidden":
-        known = _known_keys(kind, location[:-1])
-        near = difflib.get_close_matches(location[-1], known, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"Known keys here: {', '.join(sorted(known))}."
-        return SpecError(file=str(file), key=key, problem="is not a key that Shipway knows.", hint=hint)
-    if detail["type"] == "missing":
-        return SpecError(file=str(file), key=key, problem="is missing.", hint="Add it.")
-    found = "" if isinstance(detail["input"], dict) else f", found {detail['input']!r}"
-    return SpecError(file=str(file), key=key, problem=f"{_expectation(detail)}{found}.", hint=_nearest(detail))
-
-
-def _expectation(detail: Any) -> str:
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    return message.replace("Input should be", "expected", 1) if "Input should be" in message else message
-
-
-def _nearest(detail: Any) -> str:
-    expected = str(detail.get("ctx", {}).get("expected", ""))
-    words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",") if word.strip(" '")]
-    near = difflib.get_close_matches(str(detail["input"]), words, n=1)
-    return f"Did you mean '{near[0]}'?" if near else ""
-
-
-def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
-    """Follow a location through nested models; an unknown turn gives no keys."""
-    current: Any = kind
-    for part in location:
-        current = _step(current, part)
-        if current is None:
-            return []
-    return list(current.model_fields)
-
-
-def _step(current: Any, part: str) -> Any:
-    if part.isdigit():
-        return current
-    field = getattr(current, "model_fields", {}).get(part)
-    return _model_of(field.annotation, part) if field else current if part in _kinds(current) else None
-
-
-def _model_of(annotation: Any, part: str) -> Any:
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-        nested = [
-            inner
-            for inner in getattr(candidate, "__args__", ())
-            if isinstance(inner, type) and issubclass(inner, BaseModel)
-        ]
-        if nested:
-            return nested[0]
-    return None
-
-
-def _kinds(current: Any) -> tuple[str, ...]:
-    field = getattr(current, "model_fields", {}).get("kind")
-    return getattr(field.annotation, "__args__", ()) if field else ()
+        problems = explain(file, kind, error)
+    raise SpecErrors(problems)
 
 
 def _cross_checks(spec: ModelSpec, file: Path) -> list[SpecError]:

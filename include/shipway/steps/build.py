@@ -37,7 +37,7 @@ def _context(rooms: Rooms, prebuilt: dict[str, Any]) -> Path:
 
 def _base(rooms: Rooms) -> Any:
     """Read the base image from an OCI layout ``FOLDER:TAG``; none makes an image of the model layer alone."""
-    from shipway.image.layout import base_from
+    from shipway.image.base import base_from
 
     reference = rooms.spec.serving.base_image
     if reference is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from shipway.notify import texts
 from shipway.steps.approve import body, record_answer, subject
@@ -35,10 +36,12 @@ class ApproveOperator(ApprovalOperator):
         super().__init__(
             subject=f"Release {model} to {stage}",
             defaults=self.REJECT,
-            params={"reason": Param("", type="string", title="Reason", description="Kept with your answer.")},
             response_timeout=timedelta(seconds=timeout_seconds),
             **kwargs,
         )
+        # Set here: as an argument it would meet the params that Airflow hands down from the DAG.
+        reason = Param("", type="string", title="Reason", description="Kept with your answer.", source="task")
+        self.params = ParamsDict({"reason": reason})
         self.model = model
         self.stage = stage
 

@@ -12,6 +12,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from shipway.errors import LeaseHeld, RecordsUnavailable, ShipwayError, TargetUnavailable
+from shipway.notify.making import Extras
 from shipway.notify.message import Message
 from shipway.steps.rooms import Rooms
 from shipway_airflow.hooks.rooms import RoomsHook
@@ -82,7 +83,7 @@ def tell(rooms: Rooms, context: Context, message: Message) -> None:
     deliver(message, rooms.environment, note=keep)
 
 
-def about(context: Context) -> dict[str, str]:
+def about(context: Context) -> Extras:
     """Return what every message says of its run: its id and its page."""
     return {"run_id": context["run_id"], "url": run_url(context)}
 
@@ -94,7 +95,7 @@ def run_url(context: Context, page: str = "") -> str:
     """
     base = urlsplit(conf.get("api", "base_url", fallback="http://localhost:8080"))
     run = f"/dags/{quote(context['ti'].dag_id)}/runs/{quote(context['run_id'], safe='')}{page}"
-    return base._replace(path=base.path.rstrip("/") + run).geturl()
+    return str(base._replace(path=base.path.rstrip("/") + run).geturl())
 
 
 def pulled(context: Context, task: str, key: str = "return_value") -> Any:

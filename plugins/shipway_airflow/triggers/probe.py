@@ -26,7 +26,7 @@ class ProbeTrigger(BaseTrigger):
     """
 
     def __init__(self, *, model: str, stage: str, release: str, seconds: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.model = model
         self.stage = stage
         self.release = release
@@ -44,7 +44,7 @@ class ProbeTrigger(BaseTrigger):
         while probe.state == "pending" and time.monotonic() < deadline:
             await asyncio.sleep(POLL_SECONDS)
             probe = await asyncio.to_thread(self._probe)
-        yield TriggerEvent({"state": probe.state})
+        yield TriggerEvent({"state": probe.state})  # type: ignore[no-untyped-call]
 
     def _probe(self) -> Probe:
         """Ask the target; one that does not answer right now may do so later."""

@@ -48,7 +48,8 @@ def test_a_changed_file_is_named_and_no_folder_is_left(store, filled, tmp_path, 
         filled.download("hmeq", 1, tmp_path / "got")
     assert caught.value.data["path"] == path
     assert path in str(caught.value)
-    assert not list(tmp_path.glob("*got*"))
+    assert not (tmp_path / "got").exists()
+    assert not list(tmp_path.glob(".shipway*"))
 
 
 def test_every_single_changed_byte_of_a_manifest_is_noticed(store, filled):
@@ -79,7 +80,7 @@ def test_a_hand_made_manifest_cannot_leave_the_folder(store, filled, tmp_path, p
     with pytest.raises(UnsafePath):
         filled.download("hmeq", 1, tmp_path / "deep" / "got")
     assert not list(tmp_path.rglob("evil*"))
-    assert not (tmp_path / "deep").exists()
+    assert not (tmp_path / "deep" / "got").exists()
 
 
 @pytest.mark.parametrize("paths", [["a", "a"], ["a", "a/b"]])

@@ -80,7 +80,7 @@ def test_the_leftover_of_a_killed_writer_is_cleared_away_by_the_next(store, in_c
 
 
 def test_what_a_living_writer_holds_is_not_cleared_away(store, tmp_path):
-    from shipway.registry.partial import partial_file
+    from shipway.partial import partial_file
 
     store.create("first", b"")
     with partial_file(tmp_path / "store/partial") as (_, path):

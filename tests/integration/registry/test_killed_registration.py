@@ -99,8 +99,8 @@ def test_a_killed_download_is_cleared_away_by_the_next(store_factory, make_versi
     registry.register("hmeq", source, proposal)
     dying = ObjectStoreRegistry(DyingStore(store_factory(), 4, after=False))
     assert in_child(lambda: dying.download("hmeq", 1, tmp_path / "got")) == -signal.SIGKILL
-    assert len(list(tmp_path.glob(".got.partial-*"))) == 1
+    assert len(list(tmp_path.glob(".shipway-partial-*"))) == 1
     assert not (tmp_path / "got").exists()
     registry.download("hmeq", 1, tmp_path / "got")
     assert scan(tmp_path / "got") == scan(source)
-    assert not list(tmp_path.glob(".got.partial-*"))
+    assert not list(tmp_path.glob(".shipway-partial-*"))

@@ -100,7 +100,7 @@ def test_racing_downloads_into_one_folder_all_succeed(registry_factory, make_ver
     digests = race(lambda _: registry_factory().download("hmeq", 1, tmp_path / "got").digest, count=8)
     assert set(digests) == {manifest.digest}
     assert scan(tmp_path / "got") == scan(source)
-    assert not list(tmp_path.glob(".got*"))
+    assert not list(tmp_path.glob(".shipway*"))
 
 
 def test_downloading_again_changes_nothing(registry, make_version, proposal, tmp_path):

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import pytest
 from integration.serving import world
 
-GOLDEN = [{"instance": {"LOAN": 1.0, "DEBTINC": 2.5, "JOB": "Mgr"}, "score": 0.62}, {"instance": {"LOAN": None}, "score": 0.5}]
+GOLDEN = [
+    {"instance": {"LOAN": 1.0, "DEBTINC": 2.5, "JOB": "Mgr"}, "score": 0.62},
+    {"instance": {"LOAN": None}, "score": 0.5},
+]
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,14 @@ class LocalWorld:
     def start(self, *more):
         script = self.folder / "unpacker.py"
         script.write_text(_UNPACKER)
-        arguments = ("--home", self.folder / "local", "--stage", "production", "--unpacker", f"{sys.executable} {script}")
+        arguments = (
+            "--home",
+            self.folder / "local",
+            "--stage",
+            "production",
+            "--unpacker",
+            f"{sys.executable} {script}",
+        )
         self.running = world.Running(
             self.folder / "supervisor.log",
             "shipway.target.local.supervisor",

@@ -14,7 +14,9 @@ def test_a_release_comes_up_takes_traffic_and_goes(local_world, saved_models, un
     assert seen.weights == {"hmeq-a": 100}
     assert seen.releases["hmeq-a"].image_digest == "sha256:image1"
     port = int(seen.endpoint.rpartition(":")[2])
-    status, answer, headers = world.ask(port, "POST", "/v1/models/hmeq:predict", {"instances": [{"ENTITY": "x", "LOAN": 1}]})
+    status, answer, headers = world.ask(
+        port, "POST", "/v1/models/hmeq:predict", {"instances": [{"ENTITY": "x", "LOAN": 1}]}
+    )
     assert (status, headers["X-Shipway-Release"], answer["shipway"]["release"]) == (200, "hmeq-a", "hmeq-a")
     target.shift("hmeq", {}, fence=2)
     target.retire("hmeq", "hmeq-a", fence=2)

@@ -44,6 +44,7 @@ class Story:
         self._data = data
         self._wait_for_me = wait_for_me
         self._folder = stack.home / "demo"
+        self._made = stack.environment.path(f"var/data/{MODEL}")  # where model.yaml looks for development data
         self._console = Console()
         self._report: dict[str, Any] = {"quarters": [], "retrains": []}
 
@@ -88,7 +89,7 @@ class Story:
         script = models_folder() / MODEL / "data.py"
         what = ["match", "--data", str(self._data)] if self._data else ["generate", "--quarters", "4"]
         done = subprocess.run(
-            [sys.executable, str(script), *what, "--out", str(self._folder / "data")],
+            [sys.executable, str(script), *what, "--out", str(self._made)],
             capture_output=True,
             text=True,
             env=child.environment(),
@@ -99,14 +100,13 @@ class Story:
             raise ShipwayError(f"The data could not be read: {done.stderr.strip().splitlines()[-1:]}")
         for line in done.stdout.strip().splitlines():
             self._say(line)
-        summary: dict[str, Any] = json.loads((self._folder / "data" / "summary.json").read_text())
+        summary: dict[str, Any] = json.loads((self._made / "summary.json").read_text())
         return summary
 
     def _first_version(self) -> None:
         self._say("the data scientist trains version 1 and registers it")
-        development = self._folder / "data" / "development.csv"
+        development = self._made / "development.csv"
         manifest, measured = api.train(MODEL, development, by="scientist")
-        shutil.copyfile(development, self._stack.environment.path("var/development.csv"))
         self._say(
             f"version {manifest.version} is registered: KS {measured['challenger_ks']:.3f} on "
             f"{measured['entities']} held-back applicants"
@@ -136,9 +136,9 @@ class Story:
 
     def _quarter(self, quarter: dict[str, Any]) -> None:
         name = quarter["name"]
-        rows = api.read_rows(MODEL, self._folder / "data" / "quarters" / f"{name}.csv")
+        rows = api.read_rows(MODEL, self._made / "quarters" / f"{name}.csv")
         answers = list(api.score(MODEL, rows))
-        new = api.outcomes(MODEL, self._folder / "data" / "outcomes" / f"{name}.csv")
+        new = api.outcomes(MODEL, self._made / "outcomes" / f"{name}.csv")
         self._say(f"{name}: a client scored {len(answers)} applicants, {new} outcomes arrived")
         dag = f"{MODEL}_monitor"
         run_id = self._operator.trigger(dag, {"as_of": quarter["as_of"]})

@@ -14,6 +14,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+#: Nobody else may use names that start so: whatever has one and is not locked is removed.
+PREFIX = ".shipway-partial-"
+
 
 @contextlib.contextmanager
 def partial_file(folder: Path) -> Iterator[tuple[int, Path]]:
@@ -21,8 +24,8 @@ def partial_file(folder: Path) -> Iterator[tuple[int, Path]]:
 
     To keep the content, link or rename the path before the end.
     """
-    _sweep(folder, ".partial-")
-    path, descriptor = _locked(folder, ".partial-", _new_file)
+    _sweep(folder)
+    path, descriptor = _locked(folder, _new_file)
     try:
         yield descriptor, path
     finally:
@@ -36,10 +39,9 @@ def partial_folder(place: Path) -> Iterator[Path]:
 
     To keep it, rename it to the place before the end.
     """
-    prefix = f".{place.name}.partial-"
     place.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(place.parent, prefix)
-    path, descriptor = _locked(place.parent, prefix, _new_folder)
+    _sweep(place.parent)
+    path, descriptor = _locked(place.parent, _new_folder)
     try:
         yield path
     finally:
@@ -58,9 +60,9 @@ def _new_folder(path: Path) -> int:
             return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def _locked(folder: Path, prefix: str, make: Callable[[Path], int]) -> tuple[Path, int]:
+def _locked(folder: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
     while True:
-        path = folder / (prefix + secrets.token_hex(8))
+        path = folder / (PREFIX + secrets.token_hex(8))
         descriptor = make(path)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if path.exists():  # else somebody swept it away before it was locked
@@ -68,8 +70,8 @@ def _locked(folder: Path, prefix: str, make: Callable[[Path], int]) -> tuple[Pat
         os.close(descriptor)
 
 
-def _sweep(folder: Path, prefix: str) -> None:
-    for leftover in [folder / name for name in os.listdir(folder) if name.startswith(prefix)]:
+def _sweep(folder: Path) -> None:
+    for leftover in [folder / name for name in os.listdir(folder) if name.startswith(PREFIX)]:
         with contextlib.suppress(OSError):  # locked by a living writer, or already gone
             descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW)
             try:
