@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stage", required=True)
     parser.add_argument("--router-port", type=int, default=0, help="0: the earlier one, or a free one")
     parser.add_argument(
-        "--unpacker", default=shlex.join([sys.executable, "-m", "shipway.image.unpack"]), help="command IMAGE FOLDER"
+        "--unpacker", default=shlex.join([sys.executable, "-m", "shipway.image"]), help="command IMAGE FOLDER"
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
