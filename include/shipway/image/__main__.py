@@ -1,4 +1,7 @@
-"""Unpack an image: ``python -m shipway.image LAYOUT@sha256:… FOLDER``, every blob verified by its digest."""
+"""Unpack an image: ``python -m shipway.image LAYOUT@sha256:… FOLDER``, every blob verified by its digest.
+
+Only what Shipway put into the image is written: a base is verified with it, but its system files stay inside.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import sys
 from pathlib import Path
 
 from shipway.errors import ShipwayError
+from shipway.image.assemble import MODELS_FOLDER
+from shipway.image.context import SHIPWAY_FOLDER
 from shipway.image.layout import Layout
 
 
@@ -20,7 +25,7 @@ def main(arguments: list[str]) -> int:
         return 2
     layout, _, digest = arguments[0].rpartition("@")
     try:
-        Layout(Path(layout)).unpack(digest, Path(arguments[1]))
+        Layout(Path(layout)).unpack(digest, Path(arguments[1]), below=(MODELS_FOLDER, SHIPWAY_FOLDER))
     except ShipwayError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command
         return 1

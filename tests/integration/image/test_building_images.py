@@ -264,6 +264,31 @@ def test_a_killed_unpack_is_cleared_away_by_the_next(context, options, layout, i
     assert not list(tmp_path.glob(".shipway*"))
 
 
+def unpack_command(image, folder):
+    return subprocess.run(
+        [sys.executable, "-m", "shipway.image", image, folder],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_command_unpacks_what_shipway_put_into_the_image(context, options, layout, make_base, tmp_path):
+    base = base_from(make_base(files=(("etc/passwd", b"root"),)))
+    digest = build(context, options=options, layout=layout, base=base)
+    done = unpack_command(f"{layout.folder}@{digest}", tmp_path / "unpacked")
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path / "unpacked")) == ["models", "shipway"]
+
+
+def test_the_command_says_in_one_sentence_why_it_cannot(layout, tmp_path):
+    done = unpack_command(f"{layout.folder}@sha256:{'0' * 64}", tmp_path / "unpacked")
+    assert done.returncode == 1
+    assert "is missing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_layer_file_that_is_not_the_layer_is_refused(context, options, layout, tmp_path):
     image = layout.open(build(context, options=options, layout=layout))
     (tmp_path / "other").write_bytes(b"other")
