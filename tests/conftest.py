@@ -26,7 +26,10 @@ def postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="shipway-pg-") as folder:
         place = Path(folder) / "data"
         try:
-            yield embedded.start(place)
+            admin = embedded.start(place)
+            execute(admin, "ALTER SYSTEM SET fsync = off")  # tests need no durability, but speed
+            execute(admin, "SELECT pg_reload_conf()")
+            yield admin
         finally:
             embedded.stop(place)
 

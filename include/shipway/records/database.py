@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Words of libpq's messages, and what they mean. The messages themselves may quote the address, so none is passed on.
 _REASONS = (
+    ("canceling statement due to", "a statement took longer than it may"),
     ("password authentication failed", "the password or the role is refused"),
     ("no password supplied", "a password is needed and none is given"),
     ("does not exist", "there is no such database or role"),
@@ -23,7 +24,6 @@ _REASONS = (
     ("refused", "nothing listens there"),
     ("no such file", "nothing listens there"),
     ("resolve", "its host name is unknown"),
-    ("canceling statement due to", "a statement took longer than it may"),
     ("closed", "the connection broke"),
 )
 _PLAIN = re.compile(r"[\w./:,-]+")

@@ -99,7 +99,7 @@ def labelled(
     """
     values = _values(model, start=start, end=end, as_of=as_of, days=outcome_days, stage=stage)
     with records.transaction() as connection:
-        _sort_in_memory(connection)
+        _plan_for_many(connection)
         rows = connection.execute(_LABELLED, values, binary=True).fetchall()
     return [Labelled(**{**row, "goods": bytes(row["goods"]), "bads": bytes(row["bads"])}) for row in rows]
 
@@ -117,7 +117,7 @@ def field_rows(
     """
     values = _values(model, start=None, end=None, as_of=as_of, days=outcome_days, stage=stage)
     with records.transaction() as connection:
-        _sort_in_memory(connection)
+        _plan_for_many(connection)
         return connection.execute(_FIELD, values).fetchall()
 
 
@@ -128,6 +128,8 @@ def _values(model: str, **values: Any) -> dict[str, Any]:
     return {"model": model, **values}
 
 
-def _sort_in_memory(connection: Any) -> None:
+def _plan_for_many(connection: Any) -> None:
+    # Rows that came in since the last ANALYZE are unknown to the planner: a nested loop over them would take hours.
+    connection.execute("SET LOCAL enable_nestloop = off")
     connection.execute("SET LOCAL work_mem = '128MB'")
     connection.execute("SET LOCAL jit = off")
