@@ -106,7 +106,7 @@ class Running:
                 stderr=stream,
                 stdin=subprocess.DEVNULL,
                 env=child.environment(env),
-                preexec_fn=child.die_with_parent,
+                preexec_fn=child.die_with_parent,  # noqa: PLW1509 - only a prctl
             )
 
     def __enter__(self):

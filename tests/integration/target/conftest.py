@@ -34,7 +34,19 @@ def local_world(module_database, tmp_path_factory):
     one.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", params=["local"])
+def rig(request):
+    """One real target of every kind, with the means to make images for it; the contract suite runs against each."""
+    return request.getfixturevalue(f"{request.param}_world")
+
+
+@pytest.fixture(scope="session")
+def fence():
+    """Rising fences, as the leases give them."""
+    return itertools.count(10).__next__
+
+
+@pytest.fixture(scope="session")
 def until_state():
     def wait(target, model, release, *states, seconds=120):
         deadline = time.monotonic() + seconds
