@@ -2,13 +2,13 @@
 
 **When:** nightly, by the cron of `model.yaml`; by hand for any past date.
 
-**Form:** `as_of` (ISO date or time; empty: the run's own date). The window of business time ends there, and only outcomes
-known by then count, so a run for a past date sees what that date saw.
+**Form:** `as_of` (ISO date or time; empty: the run's own date). The window of business time ends there, and only
+outcomes known by then count, so a run for a past date sees what that date saw.
 
 **Example:** `{"as_of": "2026-04-01"}`
 
-`measure` follows one of four branches: `healthy`, `watch`, `underperforming` (people are told and the retrain starts, once
-for each champion) or `insufficient` (too few goods or bads for a verdict).
+`measure` follows one of four branches: `healthy`, `watch`, `underperforming` (people are told and the retrain starts,
+once for each champion) or `insufficient` (too few goods or bads for a verdict).
 """
 
 from datetime import timedelta

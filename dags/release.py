@@ -17,14 +17,13 @@ from airflow.sdk import DAG, Param, TaskGroup
 
 from shipway.spec.environment import Environment
 from shipway.spec.model import ModelSpec
-from shipway.spec.reading import read_environment
 from shipway_airflow.operators.approve import ApproveOperator
 from shipway_airflow.operators.build import BuildOperator, PrebuildOperator
 from shipway_airflow.operators.deploy import DeployOperator, PromoteOperator, VerifyOperator
 from shipway_airflow.operators.outcome import OutcomeOperator
 from shipway_airflow.operators.plan import PlanOperator
 from shipway_airflow.operators.trigger import AskAgainOperator
-from shipway_airflow.parsing import models
+from shipway_airflow.parsing import checked_environment, models
 
 PARAMS = {
     "version": Param(None, type=["null", "integer"], minimum=1, title="Version", description="Empty: the challenger."),
@@ -78,5 +77,6 @@ def release_dag(spec: ModelSpec, environment: Environment) -> DAG:
     return dag
 
 
+environment = checked_environment()
 for spec in models("release"):
-    globals()[f"{spec.model}_release"] = release_dag(spec, read_environment())
+    globals()[f"{spec.model}_release"] = release_dag(spec, environment)

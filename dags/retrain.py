@@ -6,8 +6,8 @@
 
 **Example:** `{"cause": "new product rules", "as_of": "2026-07-01"}`
 
-Champion and challenger are compared on the same held-back applicants, which neither has seen in training. The challenger
-is registered either way, with the decision; only an accepted one is released, and only after a person's approval.
+Champion and challenger are compared on the same held-back applicants, which neither has seen in training. The
+challenger is registered either way, with the decision; only an accepted one is released, after a person's approval.
 """
 
 from datetime import timedelta
