@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ ROLES = ("shipway_gateway", "shipway_page", "shipway_tasks")
 ADMIN_VARIABLE = "SHIPWAY_RECORDS_ADMIN_URL"
 
 _LOCK = 7_447_929_001  # any number that nobody else takes
+_ALEMBIC = threading.Lock()  # its context is one global of the process
 _STATEMENT_SECONDS = 300
 _DUPLICATE = ("duplicate_object", "unique_violation")
 
@@ -102,7 +104,8 @@ def _tables(url: str) -> str:
     with engine.begin() as connection:
         connection.exec_driver_sql(f"SELECT pg_catalog.pg_advisory_xact_lock({_LOCK})")
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS shipway")
-        revision = _upgrade(connection)
+        with _ALEMBIC:
+            revision = _upgrade(connection)
         connection.connection.cursor().execute(_DATABASE_RIGHTS)
     return revision
 

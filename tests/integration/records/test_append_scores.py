@@ -190,3 +190,12 @@ def test_when_the_winner_gives_up_the_loser_is_first(append, score_row, records_
 def count(records):
     with records.transaction() as connection:
         return connection.execute("SELECT count(*) AS n FROM shipway.scoring_log").fetchone()["n"]
+
+
+def test_a_call_looks_up_its_own_rows_and_no_others(records, score_row):
+    # On a table that was never analyzed, as every new one is for its first minutes.
+    with records.transaction() as connection:
+        for _ in range(40):
+            connection.execute("SELECT * FROM shipway.append_scores(%s)", (Jsonb([score_row() for _ in range(25)]),))
+        query = "SELECT idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'scoring_log'"
+        assert connection.execute(query).fetchone()["n"] <= 2 * 40 * 25

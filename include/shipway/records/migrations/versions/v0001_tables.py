@@ -158,7 +158,9 @@ HISTORY = ("approval", "release_event", "performance", "outcome", "scoring_log")
 
 # One set-based INSERT. Sorted by key, so that two calls with the same keys cannot lock each other out. DO NOTHING
 # without a target covers the primary key as well, waits for a racing writer, and the second statement, with a snapshot
-# of its own, sees the winner's committed row. Sequential scans are off: a plan is kept while the table grows.
+# of its own, sees the winner's committed row. A plan is kept while the table grows, so OFFSET 0 and enable_seqscan
+# leave only one: a look-up in the index for each row. width_bucket searches the sorted array of new ids by halves;
+# a join with it would compare each with each.
 APPEND_SCORES = """
 CREATE FUNCTION shipway.append_scores(rows jsonb)
 RETURNS TABLE (ordinal integer, id uuid, score double precision, version integer, repeated boolean)
@@ -190,7 +192,7 @@ BEGIN
         ON CONFLICT DO NOTHING
         RETURNING id
     )
-    SELECT array_agg(appended.id) INTO fresh FROM appended;
+    SELECT array_agg(appended.id ORDER BY appended.id) INTO fresh FROM appended;
 
     RETURN QUERY
     WITH asked AS (
@@ -199,10 +201,12 @@ BEGIN
         FROM ROWS FROM (jsonb_to_recordset(rows) AS (model text, key text))
              WITH ORDINALITY AS r (model, key, ordinal)
     )
-    SELECT a.ordinal::integer, l.id, l.score, l.version, NOT (a.first AND f.id IS NOT NULL)
+    SELECT a.ordinal::integer, l.id, l.score, l.version,
+           NOT (a.first AND coalesce(fresh[width_bucket(l.id, fresh)] = l.id, false))
     FROM asked a
-    JOIN shipway.scoring_log l ON l.model = a.model AND l.key = a.key
-    LEFT JOIN unnest(fresh) AS f (id) ON f.id = l.id
+    CROSS JOIN LATERAL (
+        SELECT s.id, s.score, s.version FROM shipway.scoring_log s WHERE s.model = a.model AND s.key = a.key OFFSET 0
+    ) AS l
     ORDER BY a.ordinal;
 
     GET DIAGNOSTICS answered = ROW_COUNT;
