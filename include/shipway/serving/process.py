@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from shipway.errors import ScoringError, ShipwayError
 from shipway.serving import tfrest
@@ -70,6 +71,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except ScoringError as error:
         return failure(400, str(error))
+    except (web.RequestPayloadError, HttpProcessingError):
+        return failure(400, "the body is not what its Content-Encoding or Transfer-Encoding says.")
     except web.HTTPRequestEntityTooLarge:
         return failure(413, f"the body is larger than {tfrest.MAXIMUM_BODY} bytes; send fewer instances at once.")
     except web.HTTPException as error:

@@ -16,7 +16,7 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -50,6 +50,10 @@ _HOP_BY_HOP = {
     "host",
     "content-length",
 }
+# The body of a request arrives here unpacked, and nobody has to be asked before it is sent on.
+_NOT_SENT_ON = {"content-encoding", "expect"}
+# What the client did not say, this end does not add.
+_NOT_ADDED = ("Accept", "Accept-Encoding", "User-Agent")
 
 
 class Router:
@@ -150,7 +154,8 @@ class Router:
                 request.method,
                 URL(base + request.raw_path, encoded=True),
                 data=body or None,
-                headers=_end_to_end(request.headers),
+                headers=_end_to_end(request.headers, _NOT_SENT_ON),
+                skip_auto_headers=_NOT_ADDED,
                 allow_redirects=False,
             ) as response:
                 headers = _end_to_end(response.headers)
@@ -164,10 +169,11 @@ class Router:
             return process.failure(502, f"release {release} did not answer; send the request again with the same key.")
 
 
-def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+def _end_to_end(headers: CIMultiDictProxy[str], without: Collection[str] = ()) -> CIMultiDict[str]:
     """Return the headers that are meant for the other end (RFC 9110, section 7.6.1)."""
     named = {name.strip().lower() for value in headers.getall("Connection", []) for name in value.split(",")}
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP | named)
+    dropped = _HOP_BY_HOP | named | set(without)
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -57,6 +57,7 @@ class ScoreLog:
             kwargs={
                 "autocommit": True,
                 "connect_timeout": 2,
+                "prepare_threshold": None,  # poolers such as PgBouncer may give each statement another connection
                 "application_name": "shipway-gateway",
                 "options": f"-c statement_timeout={int(timeout * 1000)}",
             },

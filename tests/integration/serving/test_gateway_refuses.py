@@ -71,6 +71,12 @@ def test_wrong_addresses_methods_and_sizes_are_refused_in_json(gateway):
     assert (status, "larger" in answer["error"]) == (413, True)
 
 
+def test_a_body_that_is_not_packed_as_it_says_is_refused(gateway):
+    for encoding in ("gzip", "deflate"):
+        status, answer, _ = gateway.predict(b"no " + encoding.encode(), {"Content-Encoding": encoding})
+        assert (status, "Content-Encoding" in answer["error"]) == (400, True)
+
+
 def test_headers_with_bad_values_are_refused(gateway):
     for name in ("X-Shipway-Entity", "Idempotency-Key"):
         status, answer, _ = gateway.predict({"instances": [{"LOAN": 1}]}, {"X-Shipway-Entity": "e", name: "x" * 201})

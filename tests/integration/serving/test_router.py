@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import signal
@@ -122,6 +123,17 @@ def test_paths_bodies_and_statuses_pass_and_hop_by_hop_headers_do_not(stage, bac
     assert answer["headers"]["X-End"] == "2"
     assert not {"X-Hop", "TE"} & set(answer["headers"])
     assert (back["X-Own"], "Keep-Alive" in back) == ("kept", False)
+
+
+def test_a_packed_body_arrives_unpacked(stage, backends):
+    old, _ = backends
+    stage.route(m={old: 100})
+    packed = gzip.compress(b"{}" * 50_000)
+    status, answer, _ = stage.post(body=packed, headers={"Content-Encoding": "gzip", "Expect": "100-continue"})
+    assert (status, answer["size"]) == (200, 100_000)
+    assert not {"Content-Encoding", "Expect", "User-Agent"} & set(answer["headers"])
+    status, answer, _ = stage.post(body=b"no gzip", headers={"Content-Encoding": "gzip"})
+    assert (status, bool(answer["error"])) == (400, True)
 
 
 def test_models_are_apart_and_unknown_ones_are_not_found(stage, backends):

@@ -74,8 +74,9 @@ class LocalWorld:
             root.mkdir(parents=True, exist_ok=True)
             (root / "broken").touch()
         elif not root.exists():
-            shutil.copytree(saved_model, root / "models" / "hmeq" / "1")
-            (root / "golden.json").write_text('[{"instance": {"LOAN": 1}, "score": 0.5}]')
+            shutil.copytree(saved_model, root / "models" / "hmeq" / name.removeprefix("image"))
+            (root / "shipway").mkdir()
+            (root / "shipway" / "golden.json").write_text('[{"instance": {"LOAN": 1}, "score": 0.5}]')
         return f"{self.folder / 'images'}@sha256:{name}"
 
     def launch(self, release, saved_model=None, *, model="hmeq", version=1):

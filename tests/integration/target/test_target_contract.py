@@ -1,7 +1,7 @@
 """What every target must do. A new kind of target joins by a parameter of the fixture ``rig``.
 
-A rig has: ``target``; ``launch(release, saved_model, version=…)``, the launch of an image with that SavedModel, or of an
-image with a broken layer where there is none.
+A rig has: ``target``; ``launch(release, saved_model, version=…)``, the launch of an image with that SavedModel, or of
+an image with a broken layer where there is none.
 """
 
 import threading
@@ -110,6 +110,17 @@ def test_a_broken_layer_fails_with_the_tail_of_the_log_and_gets_no_traffic(rig, 
     rig.target.shift("hmeq", {"hmeq-1": 100}, fence=fence())
     rig.target.retire("hmeq", "hmeq-broken", fence=fence())
     world.wait_until(lambda: "hmeq-broken" not in rig.target.observe("hmeq").releases, 30)
+
+
+def test_a_failed_release_gets_another_try_when_it_is_retired_and_staged_again(rig, two, fence, until_state):
+    launch = rig.launch("hmeq-again", version=4)
+    rig.target.stage(launch, fence=fence())
+    assert until_state(rig.target, "hmeq", "hmeq-again", "failed").state == "failed"
+    rig.target.retire("hmeq", "hmeq-again", fence=fence())
+    rig.target.stage(launch, fence=fence())
+    assert rig.target.probe("hmeq", "hmeq-again").state == "pending"
+    assert until_state(rig.target, "hmeq", "hmeq-again", "failed").state == "failed"
+    rig.target.retire("hmeq", "hmeq-again", fence=fence())
 
 
 def test_no_request_fails_while_traffic_moves_and_the_old_release_goes(rig, two, fence):

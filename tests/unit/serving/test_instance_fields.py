@@ -62,3 +62,7 @@ def test_golden_is_only_what_stands_in_the_file():
     scored = judge_golden([{}, {"A": 1.0, "ENTITY": "ignored"}], INPUTS, FIELDS, golden)
     assert [each.entity for each in scored] == ["golden-2", "golden-1"]
     assert judge_golden([{"A": 1}, {"A": 2}], INPUTS, FIELDS, golden) is None
+
+
+def test_a_golden_request_of_a_version_with_other_inputs_is_none_here():
+    assert judge_golden([{"B": 1}], INPUTS, FIELDS, [{"A": 1}]) is None

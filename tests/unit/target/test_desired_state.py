@@ -17,7 +17,7 @@ LAUNCH = Launch("r1", "m", 1, "sha256:c", "layout@sha256:i", "sha256:i", {"input
 def test_what_is_written_is_read(tmp_path):
     file = tmp_path / "desired" / "m.json"
     assert desired.read(file) == Desired()
-    wanted = Desired(3, {"r1": LAUNCH}, {"r1": 100})
+    wanted = replace(Desired(3).added(LAUNCH), weights={"r1": 100})
     assert desired.change(file, 3, lambda _: wanted) == wanted
     assert desired.read(file) == wanted
 
@@ -44,14 +44,19 @@ def test_racing_changes_lose_nothing(tmp_path):
     file = tmp_path / "m.json"
 
     def add(name):
-        desired.change(
-            file, 1, lambda now: replace(now, releases={**now.releases, name: replace(LAUNCH, release=name)})
-        )
+        desired.change(file, 1, lambda now: now.added(replace(LAUNCH, release=name)))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, [f"r{number}" for number in range(40)]))
     assert len(desired.read(file).releases) == 40
     json.loads(file.read_bytes())
+
+
+def test_a_release_has_one_life_from_staging_to_retiring():
+    first = Desired().added(LAUNCH)
+    assert first.added(LAUNCH) == first
+    assert first.removed("r1") == Desired()
+    assert first.removed("r1").added(LAUNCH).lives != first.lives
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=12))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -21,11 +22,29 @@ class Desired:
     :param fence: the highest that was seen.
     :param releases: by release id.
     :param weights: release → percent; releases without traffic are left out.
+    :param lives: release → a token that is another one each time the release is staged after it was retired.
     """
 
     fence: int = 0
     releases: dict[str, Launch] = field(default_factory=dict)
     weights: dict[str, int] = field(default_factory=dict)
+    lives: dict[str, str] = field(default_factory=dict)
+
+    def added(self, launch: Launch) -> Desired:
+        """Return the state with a release; one that is there keeps its life."""
+        return replace(
+            self,
+            releases={**self.releases, launch.release: launch},
+            lives={launch.release: uuid.uuid4().hex, **self.lives},
+        )
+
+    def removed(self, release: str) -> Desired:
+        """Return the state without a release."""
+        return replace(
+            self,
+            releases={name: one for name, one in self.releases.items() if name != release},
+            lives={name: one for name, one in self.lives.items() if name != release},
+        )
 
 
 def read(file: Path) -> Desired:
@@ -34,7 +53,8 @@ def read(file: Path) -> Desired:
     if content is None:
         return Desired()
     releases = {name: Launch(**launch) for name, launch in content["releases"].items()}
-    return Desired(int(content["fence"]), releases, {name: int(share) for name, share in content["weights"].items()})
+    weights = {name: int(share) for name, share in content["weights"].items()}
+    return Desired(int(content["fence"]), releases, weights, dict(content["lives"]))
 
 
 def change(file: Path, fence: int, how: Callable[[Desired], Desired]) -> Desired:

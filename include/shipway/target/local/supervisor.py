@@ -84,14 +84,14 @@ class Supervisor:
     def _begin_new(self, state: Desired) -> None:
         for name, launch in state.releases.items():
             if name not in self._keepers:
-                keeper = ReleaseKeeper(launch, self._places, self._unpacker, self._gateway_url)
+                keeper = ReleaseKeeper(launch, state.lives[name], self._places, self._unpacker, self._gateway_url)
                 self._keepers[name] = keeper
                 keeper.begin()
 
     def _route(self, wanted: dict[str, Desired]) -> None:
         """Apply the weights of every model whose releases are all ready; the others keep their last good routes."""
         for model, state in wanted.items():
-            ready = {name for name in state.weights if self._is_ready(name)}
+            ready = {name for name in state.weights if self._is_ready(name, state.lives.get(name))}
             if ready == set(state.weights) or not self._routes.get(model):
                 shares = {name: share for name, share in state.weights.items() if name in ready}
                 self._routes[model] = [self._entry(name, share) for name, share in sorted(shares.items())]
@@ -100,17 +100,18 @@ class Supervisor:
     def _entry(self, release: str, weight: int) -> dict[str, Any]:
         return {"release": release, "url": self._keepers[release].endpoint, "weight": weight}
 
-    def _is_ready(self, release: str) -> bool:
-        return release in self._keepers and self._keepers[release].state == "ready"
+    def _is_ready(self, release: str, life: str | None) -> bool:
+        keeper = self._keepers.get(release)
+        return keeper is not None and keeper.life == life and keeper.state == "ready"
 
     def _end_unwanted(self, wanted: dict[str, Desired], answer: dict[str, Any] | None) -> None:
         """End what nobody wants, once the router has nothing to do with it any more."""
         if answer is None or answer["generation"] != self._router.generation:
             return
-        kept = {name for state in wanted.values() for name in state.releases}
+        kept = {life for state in wanted.values() for life in state.lives.values()}
         weighted = {name for shares in answer["weights"].values() for name, share in shares.items() if share}
         for name, keeper in self._keepers.items():
-            if name not in kept and name not in weighted and not answer["in_flight"].get(name):
+            if keeper.life not in kept and name not in weighted and not answer["in_flight"].get(name):
                 keeper.end(remove=True)
 
     def _report(self, wanted: dict[str, Desired]) -> None:

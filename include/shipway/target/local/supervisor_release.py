@@ -35,13 +35,15 @@ class ReleaseKeeper:
     """Keeps one release.
 
     :param launch: the release.
+    :param life: token of this staging of it.
     :param places: of the stage.
     :param unpacker: command that takes an image reference and a folder, verifies the one and writes the other.
     :param gateway_url: libpq URL for the gateway; never logged.
     """
 
-    def __init__(self, launch: Launch, places: Places, unpacker: Sequence[str], gateway_url: str) -> None:
+    def __init__(self, launch: Launch, life: str, places: Places, unpacker: Sequence[str], gateway_url: str) -> None:
         self.launch = launch
+        self.life = life
         self.state: Literal["pending", "ready", "failed"] = "pending"
         self.reason = "waiting to be unpacked"
         self.image_digest = ""
@@ -77,6 +79,7 @@ class ReleaseKeeper:
         """Return what is to be seen of the release, as plain JSON."""
         return {
             "version": self.launch.version,
+            "life": self.life,
             "state": self.state,
             "reason": self.reason,
             "image_digest": self.image_digest,
@@ -139,7 +142,7 @@ class ReleaseKeeper:
         """Choose free ports, write the gateway's configuration and describe both processes."""
         launch, root = self.launch, self._folder / "root"
         model_port, gateway_port = free_port(), free_port()
-        golden = _find(root, "golden.json")
+        golden = root / "shipway" / "golden.json"
         options = {
             name: launch.serving[name]
             for name in ("signature", "output", "entity", "key", "business_time")
@@ -155,7 +158,7 @@ class ReleaseKeeper:
             "stage": self._places.root.name,
             "upstream": f"http://127.0.0.1:{model_port}",
             "port": gateway_port,
-            "golden": str(golden) if golden else None,
+            "golden": str(golden) if golden.is_file() else None,
         }
         write_json(self._folder / "gateway.json", config)
         self.endpoint = f"http://127.0.0.1:{gateway_port}"
@@ -163,12 +166,13 @@ class ReleaseKeeper:
 
     def _model_server(self, root: Path, port: int) -> Process:
         launch = self.launch
-        saved_model = _find(root, "saved_model.pb")
-        if saved_model is None:
-            raise ReleaseFailed("The image holds no SavedModel (saved_model.pb).")
+        # The layout of TensorFlow Serving's image, which the image room keeps to.
+        folder = root / "models" / launch.model / str(launch.version)
+        if not (folder / "saved_model.pb").is_file():
+            raise ReleaseFailed(f"The image holds no models/{launch.model}/{launch.version}/saved_model.pb.")
         command = [sys.executable, "-m", "shipway.serving.model_server"]
         command += ["--model", launch.model, "--version", str(launch.version), "--port", str(port)]
-        command += ["--directory", str(saved_model.parent)]
+        command += ["--directory", str(folder)]
         command += ["--signature", str(launch.serving.get("signature", "serving_default"))]
         return Process("model server", command, self._places.log(launch.release, "model"))
 
@@ -252,8 +256,3 @@ async def _health(endpoint: str) -> dict[str, Any] | None:
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return None
     return health
-
-
-def _find(root: Path, name: str) -> Path | None:
-    """Return the file of that name that lies least deep."""
-    return min(root.rglob(name), key=lambda file: (len(file.parts), file), default=None)

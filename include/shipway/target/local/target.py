@@ -77,7 +77,7 @@ class LocalTarget:
                 raise TargetError(
                     f"Release {launch.release} runs with other options.", hint="Give the new one an id of its own."
                 )
-            return replace(now, releases={**now.releases, launch.release: launch})
+            return now.added(launch)
 
         self._change(launch.model, fence, add)
 
@@ -89,11 +89,12 @@ class LocalTarget:
         :raises TargetUnavailable: when the supervisor does not run.
         """
         self._router_port()
-        seen = self._observed(model).get(release)
-        if release not in desired.read(self._places.desired(model)).releases:
+        life = desired.read(self._places.desired(model)).lives.get(release)
+        if life is None:
             return Probe("failed", f"Release {release} is not staged on {self._stage}.")
-        if seen is None:
-            return Probe("pending", "The supervisor has not seen it yet.")
+        seen = self._observed(model).get(release)
+        if seen is None or seen["life"] != life:
+            return Probe("pending", "The supervisor has not begun with it yet.")
         return Probe(seen["state"], seen["reason"], seen["endpoint"] if seen["state"] == "ready" else "")
 
     def shift(self, model: str, weights: Mapping[str, int], *, fence: int) -> None:
@@ -139,7 +140,7 @@ class LocalTarget:
                     f"Release {release} still gets {now.weights.get(release) or really} % of the traffic.",
                     hint="Shift the traffic away first.",
                 )
-            return replace(now, releases={name: one for name, one in now.releases.items() if name != release})
+            return now.removed(release)
 
         self._change(model, fence, remove)
 
