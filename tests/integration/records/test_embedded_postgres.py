@@ -1,3 +1,4 @@
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import pytest
 
 from shipway.errors import RecordsUnavailable
 from shipway.records import embedded
+from shipway.records.migrate import migrate
 
 
 def value(url, query):
@@ -69,6 +71,14 @@ def test_a_half_written_file_is_no_server(tmp_path, text):
     (tmp_path / "postmaster.pid").write_text(text)
     with pytest.raises(RecordsUnavailable):
         embedded.url(tmp_path, "postgres", "shipway")
+
+
+@pytest.mark.slow
+def test_racing_migrators_make_the_roles_of_a_new_server_once(folder):
+    urls = [embedded.start(folder), embedded.url(folder, "postgres", "airflow")]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(migrate, urls * 4)) == ["0001"] * 8
+    assert value(urls[0], "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'shipway%'") == 3
 
 
 def test_odd_names_are_quoted_in_the_address(postgres, tmp_path):

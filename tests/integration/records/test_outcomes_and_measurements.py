@@ -191,7 +191,10 @@ def half_way(records):
 def test_no_connection_stays_open(records, database):
     retrains.last(records, "credit_line")
     with Records(database).transaction() as connection:
-        query = "SELECT count(*) AS n FROM pg_stat_activity WHERE usename = 'shipway_tasks' AND datname = current_database()"
+        query = (
+            "SELECT count(*) AS n FROM pg_stat_activity"
+            " WHERE usename = 'shipway_tasks' AND datname = current_database()"
+        )
         assert connection.execute(query).fetchone() == {"n": 0}
 
 
@@ -202,7 +205,12 @@ def test_a_statement_that_takes_too_long_is_stopped(records_url):
 
 
 def test_a_connection_that_breaks_is_told(records, database):
-    with pytest.raises(RecordsUnavailable), records.transaction() as connection:
-        with Records(database).transaction() as admin:
-            admin.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+    with pytest.raises(RecordsUnavailable):
+        break_half_way(records, Records(database))
+
+
+def break_half_way(records, admin):
+    with records.transaction() as connection:
+        with admin.transaction() as other:
+            other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
         connection.execute("SELECT 1")

@@ -218,7 +218,7 @@ def by_the_letter(case):
     return {version: tuple(row) for version, row in sorted(result.items())}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=cases)
 def test_the_join_does_what_the_rule_says(case, score_row, append, records, day):
     model = f"model_{next(NUMBERS)}"
