@@ -25,6 +25,8 @@ from shipway.serving.upstream import Upstream, UpstreamRefused
 
 #: Header with which a release's verification marks its golden requests.
 ORIGIN_HEADER = "X-Shipway-Origin"
+#: Most instances of one request: more would not be written within the database's time.
+MAXIMUM_INSTANCES = 5_000
 
 
 class Gateway:
@@ -68,10 +70,7 @@ class Gateway:
         """Score every instance, write every score, then answer."""
         signature = await self._upstream.signature()
         inputs = signature["inputs"]
-        body = await request.read()
-        asked = tfrest.parse(body, next(iter(inputs)) if len(inputs) == 1 else None)
-        if asked.signature_name not in ("", self._config.signature):
-            raise tfrest.bad_signature(asked.signature_name, [self._config.signature])
+        asked = self._read(await request.read(), inputs)
         golden = request.headers.get(ORIGIN_HEADER) == "golden"
         scored = self._judge_golden(asked, inputs) if golden else self._judge(asked, request, inputs)
         predictions = await self._upstream.predict([one.features for one in scored])
@@ -87,6 +86,15 @@ class Gateway:
         yield
         await self._log.close()
         await self._upstream.close()
+
+    def _read(self, body: bytes, inputs: dict[str, Any]) -> tfrest.Request:
+        asked = tfrest.parse(body, next(iter(inputs)) if len(inputs) == 1 else None)
+        if len(asked.instances) > MAXIMUM_INSTANCES:
+            found = len(asked.instances)
+            raise ScoringError(f"found {found} instances in one request, expected at most {MAXIMUM_INSTANCES}.")
+        if asked.signature_name not in ("", self._config.signature):
+            raise tfrest.bad_signature(asked.signature_name, [self._config.signature])
+        return asked
 
     def _judge(self, asked: tfrest.Request, request: web.Request, inputs: dict[str, Any]) -> list[Scored]:
         return instances.judge(

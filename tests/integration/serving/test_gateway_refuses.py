@@ -15,6 +15,7 @@ BAD = [
     (b"{}", "instances"),
     (b'{"instances": []}', "instances"),
     (b'{"instances": {}}', "instances"),
+    (b'{"instances": [' + b"{}," * 5_000 + b"{}]}", "at most 5000"),
     (b'{"instances": [1]}', "instances[0]"),
     (b'{"instances": [' + GOOD + b', "x"]}', "instances[1]"),
     (b'{"instances": [' + GOOD + b'], "inputs": {}}', "inputs"),

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.errors import ScoringError
@@ -16,6 +16,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(ROWS)
 def test_rows_and_columns_say_the_same(rows):
     columns = {name: [row[name] for row in rows] for name in ("A", "B")}
@@ -25,6 +26,7 @@ def test_rows_and_columns_say_the_same(rows):
     assert (by_row.layout, by_column.layout) == ("row", "column")
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(ANYTHING, st.sampled_from(["instances", "inputs", "signature_name", "else"]), st.sampled_from([None, "A"]))
 def test_any_json_is_read_or_refused_with_a_field(value, key, only_input):
     body = json.dumps({key: value} if key in ("instances", "inputs") else {"instances": [{}], key: value}).encode()
@@ -34,6 +36,7 @@ def test_any_json_is_read_or_refused_with_a_field(value, key, only_input):
         assert "field" in error.data  # noqa: PT017
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(body):
     with pytest.raises(ScoringError):
