@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from airflow.sdk import get_parsing_context
@@ -112,6 +113,7 @@ def _model(name: str) -> ModelSpec:
     return spec
 
 
+@lru_cache(maxsize=1000)  # most models share a schedule
 def _is_cron(expression: str) -> bool:
     """Say whether it is five fields that a date can match; Airflow itself asks croniter, but only after parsing."""
     from croniter import CroniterError, croniter  # type: ignore[import-untyped]
