@@ -1,8 +1,10 @@
 """Real processes on loopback for the tests of serving and of the local target."""
 
+import atexit
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +54,7 @@ for folder, factor in zip(sys.argv[1::2], sys.argv[2::2]):
 def saved_models():
     """Folders of two SavedModels, made once per session in a process of their own."""
     folder = Path(tempfile.mkdtemp(prefix="shipway-models-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     subprocess.run(
         [sys.executable, "-c", _MODEL, str(folder / "one"), "1.0", str(folder / "two"), "2.0"],
         env=child.environment(),
