@@ -14,8 +14,20 @@ from shipway.records import embedded
 from shipway.records.database import Records
 from shipway.records.migrate import migrate
 
-for name in [name for name in os.environ if name.startswith(("SHIPWAY_", "PG"))]:
+_FOREIGN = ("SHIPWAY_", "PG", "AIRFLOW", "_AIRFLOW")
+for name in [name for name in os.environ if name.startswith(_FOREIGN) and name != "SHIPWAY_TEST_DATA"]:
     del os.environ[name]  # a developer's own environment must not decide a test
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # child interpreters need bytecode: TensorFlow takes 24 s without
+
+# Airflow reads its environment and writes its home at its first import, which is later than this.
+_PROJECT = Path(__file__).resolve().parents[1]
+_AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="shipway-airflow-home-", ignore_cleanup_errors=True)
+os.environ |= {
+    "AIRFLOW_HOME": _AIRFLOW_HOME.name,
+    "AIRFLOW__CORE__DAGS_FOLDER": str(_PROJECT / "dags"),
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(_PROJECT / "plugins"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+}
 
 _NUMBERS = itertools.count(1)
 

@@ -142,7 +142,7 @@ def append_event(
     detail: Mapping[str, Any],
     lease: Lease | None = None,
 ) -> bool:
-    """Write down what happened to a release; once per (release, event, run).
+    """Write down what happened to a release; once for each attempt of a run.
 
     :param event: one of :data:`EVENTS`.
     :param detail: plain JSON.
@@ -160,7 +160,7 @@ def append_event(
             leases.check_locked(connection, lease)
         written = connection.execute(
             "INSERT INTO shipway.release_event (release, event, run_id, fence, detail) VALUES (%s, %s, %s, %s, %s)"
-            " ON CONFLICT (release, event, run_id) DO NOTHING",
+            " ON CONFLICT (release, event, run_id, fence) DO NOTHING",
             (release_id, event, run_id, lease.fence if lease else None, Jsonb(dict(detail))),
         )
         return written.rowcount == 1

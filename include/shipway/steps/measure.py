@@ -27,7 +27,13 @@ def measure(rooms: Rooms, *, as_of: datetime) -> dict[str, Any]:
     rules = rooms.spec.monitoring
     start, end = window(as_of, rules.window_days)
     found = labelled(
-        rooms.records, rooms.spec.model, start=start, end=end, as_of=as_of, outcome_days=rules.outcome_days
+        rooms.records,
+        rooms.spec.model,
+        start=start,
+        end=end,
+        as_of=as_of,
+        outcome_days=rules.outcome_days,
+        stage=rooms.last_stage,
     )
     rows = [_judge(rooms, one, start=start, end=end, as_of=as_of) for one in found]
     champion = serving(rooms.records, rooms.spec.model, rooms.last_stage)

@@ -28,15 +28,15 @@ def passed(point: str) -> None:
         return
     if _consume(Path(folder) / point):
         os.kill(os.getpid(), signal.SIGKILL)
-    orphan = Path(folder) / f"{point}.supervisor"
-    if _consume(orphan):
+    if _consume(Path(folder) / f"{point}.supervisor"):
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(ORPHAN_SECONDS)
 
 
 def _consume(file: Path) -> bool:
     try:
-        file.rename(file.with_suffix(".consumed"))
+        consumed = file.rename(file.with_suffix(".consumed"))
     except FileNotFoundError:
         return False
+    consumed.write_text(str(os.getpid()))
     return True

@@ -22,8 +22,8 @@ def business_date(context: Context) -> datetime:
     if asked:
         date = datetime.fromisoformat(asked)
         return date if date.tzinfo else date.replace(tzinfo=UTC)
-    found: datetime = context.get("data_interval_end") or context["dag_run"].run_after
-    return found
+    found = context.get("data_interval_end") or context["dag_run"].run_after
+    return datetime.fromtimestamp(found.timestamp(), UTC)  # Airflow's own class loses its zone when days are taken off
 
 
 class MeasureOperator(StepOperator, BaseBranchOperator):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,21 +33,25 @@ class Processes:
         """Start a process in a session of its own; output goes to ``logs/<name>.log``.
 
         :param name: its name in the table; one that runs already is left alone.
+        :param command: the program's path and its arguments.
         """
         if self.find(name):
             return
         self.logs.mkdir(parents=True, exist_ok=True)
-        with (self.logs / f"{name}.log").open("ab") as log:
-            child = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=dict(environment),
-                start_new_session=True,
-            )
+        log = os.open(self.logs / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        # Not subprocess: nobody here waits for these processes, they outlive the command that starts them.
+        pid = os.posix_spawn(
+            command[0],
+            list(command),
+            dict(environment),
+            file_actions=[(os.POSIX_SPAWN_DUP2, source, to) for source, to in ((nothing, 0), (log, 1), (log, 2))],
+            setsid=True,
+        )
+        os.close(log)
+        os.close(nothing)
         table = self._read()
-        table[name] = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
+        table[name] = {"pid": pid, "started": psutil.Process(pid).create_time()}
         self._write(table)
 
     def find(self, name: str) -> psutil.Process | None:

@@ -33,7 +33,7 @@ CREATE TABLE shipway.release_event (
     fence bigint,
     detail jsonb NOT NULL,
     happened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    UNIQUE (release, event, run_id)
+    UNIQUE NULLS NOT DISTINCT (release, event, run_id, fence)
 );
 
 CREATE TABLE shipway.approval (
