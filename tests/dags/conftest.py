@@ -9,7 +9,7 @@ SPEC = "title: Model {name}\nmodel: {name}\ninputs: {{LOAN: number}}\ntarget: BA
 
 
 class Parser:
-    """Parses the real DAG files as Airflow's task runner and DAG processor do, over models and an environment of its own."""
+    """Parses the real DAG files as Airflow does, over models and an environment of its own."""
 
     def __init__(self, folder, monkeypatch):
         self.models, self.environment, self._monkeypatch = folder / "models", folder / "environment.yaml", monkeypatch

@@ -1,4 +1,4 @@
-"""Golden requests over HTTP: does an endpoint answer as the model did at registration?"""
+"""Golden requests over HTTP: an endpoint must answer as the model did at registration."""
 
 from __future__ import annotations
 

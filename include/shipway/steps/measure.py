@@ -101,5 +101,5 @@ def _repair(rooms: Rooms) -> str | None:
     """The nightly run also repairs the alias; a registry that is away must not cost the verdict."""
     try:
         return repair(rooms)
-    except Exception as error:  # noqa: BLE001 - whatever an adapter raises
+    except Exception as error:  # whatever an adapter raises
         return f"the champion alias could not be checked ({type(error).__name__})"

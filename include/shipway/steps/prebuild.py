@@ -1,4 +1,4 @@
-"""``prebuild``: is this version what it says, does it load, does it answer as at registration?"""
+"""``prebuild``: a version must be what it says, load, and answer as at registration."""
 
 from __future__ import annotations
 
