@@ -44,10 +44,11 @@ def libpq_url(connection: Connection) -> str:
     host = connection.host or "localhost"
     query = {name: str(value) for name, value in connection.extra_dejson.items() if name in _LIBPQ}
     port = f":{connection.port}" if connection.port else ""
-    place = f"{host}{port}"
+    bare = host.count(":") > 1 and "," not in host  # an address of IPv6
+    place = f"[{host}]{port}" if bare else f"{host}{port}"
     if host.startswith("/"):
         place = ""
         query |= {"host": host, **({"port": str(connection.port)} if connection.port else {})}
     return f"postgresql://{login}@{place}/{quote(connection.schema or 'shipway')}" + (
-        f"?{urlencode(query)}" if query else ""
+        f"?{urlencode(query, quote_via=quote)}" if query else ""  # libpq takes a + for a plus
     )
