@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from shipway.errors import ShipwayError
+from shipway.steps import points
 from shipway.steps.rooms import Rooms
 
 
@@ -66,6 +67,7 @@ def record_answer(rooms: Rooms, *, evidence: dict[str, Any], answer: dict[str, A
             run_id=run_id,
         ),
     )
+    points.passed("approve.recorded")
     return {"decision": decision, "by": user["name"] if user else None, "reason": reason}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from shipway.errors import RecordsError, ShipwayError
 from shipway.records.releases import Release
+from shipway.steps import points
 from shipway.steps.rooms import Rooms
 
 
@@ -32,6 +33,7 @@ def gather(rooms: Rooms, *, stage: str, built: dict[str, Any], requested_by: str
         spec_digest=rooms.spec_digest,
         requested_by=requested_by,
     )
+    points.passed("approve.opened")
     champion = serving(rooms.records, rooms.spec.model, stage)
     return {
         **{key: built[key] for key in _SHOWN if key in built},

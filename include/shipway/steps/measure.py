@@ -8,6 +8,7 @@ from typing import Any
 from shipway.monitoring.window import window
 from shipway.records.performance import Performance
 from shipway.records.scores import Labelled
+from shipway.steps import points
 from shipway.steps.aliases import repair
 from shipway.steps.rooms import Rooms
 
@@ -84,7 +85,9 @@ def _judge(rooms: Rooms, found: Labelled, *, start: datetime, end: datetime, as_
         ),
         thresholds=_thresholds(rooms),
     )
-    return save(rooms.records, performance)
+    stored = save(rooms.records, performance)
+    points.passed("measure.saved")
+    return stored
 
 
 def _thresholds(rooms: Rooms) -> dict[str, Any]:

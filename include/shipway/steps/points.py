@@ -3,6 +3,8 @@
 Where a task has side effects it passes named points (``promote.shifted``). With ``SHIPWAY_KILL_POINTS`` set to a
 folder, a file of that name makes the process kill itself there, once: the file is consumed first. A file
 ``<point>.supervisor`` kills the parent instead and lets this process live on, as an orphan beside its retry.
+A file ``<point>.pause`` makes it wait there: the file becomes ``<point>.paused``, and the process goes on when that
+is removed.
 Without the variable a point costs one look into the environment.
 """
 
@@ -16,6 +18,8 @@ from pathlib import Path
 VARIABLE = "SHIPWAY_KILL_POINTS"
 #: How long an orphan sleeps before it goes on, so that its retry has overtaken it; seconds.
 ORPHAN_SECONDS = 20.0
+#: How long a paused process waits at most, and how often it looks; seconds.
+PAUSE_SECONDS, LOOK_SECONDS = 120.0, 0.05
 
 
 def passed(point: str) -> None:
@@ -31,6 +35,17 @@ def passed(point: str) -> None:
     if _consume(Path(folder) / f"{point}.supervisor"):
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(ORPHAN_SECONDS)
+    _pause(Path(folder) / f"{point}.paused")
+
+
+def _pause(paused: Path) -> None:
+    try:
+        paused.with_suffix(".pause").rename(paused)
+    except FileNotFoundError:
+        return
+    deadline = time.monotonic() + PAUSE_SECONDS
+    while paused.exists() and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
 
 
 def _consume(file: Path) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from shipway.errors import ReleaseFailed
 from shipway.steps import lease as leases
+from shipway.steps import points
 from shipway.steps.deploy import withdraw
 from shipway.steps.golden import check_private
 from shipway.steps.rooms import Rooms
@@ -22,6 +23,7 @@ def verify(rooms: Rooms, *, release_id: str, run_id: str) -> dict[str, Any]:
 
     release = get_release(rooms.records, release_id)
     lease = leases.take(rooms, stage=release.stage, run_id=run_id)
+    points.passed("verify.leased")
     probe = rooms.target(release.stage).probe(release.model, release.id)
     try:
         if probe.state != "ready":
@@ -31,4 +33,5 @@ def verify(rooms: Rooms, *, release_id: str, run_id: str) -> dict[str, Any]:
         withdraw(rooms, release_id=release.id, lease=lease, why=str(error))
         raise
     append_event(rooms.records, release.id, "verified", run_id=run_id, detail=result, lease=lease)
+    points.passed("verify.recorded")
     return result
