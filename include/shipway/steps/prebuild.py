@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from shipway import child
-from shipway.errors import RegistryError
+from shipway.errors import ImageError, RegistryError
 from shipway.registry.manifest import GOLDEN_FILE, MODEL_FOLDER, Manifest
+from shipway.steps import points
 from shipway.steps.rooms import Rooms
 
 #: Seconds that loading the model and replaying the golden requests may take.
@@ -48,7 +48,9 @@ def prebuild(rooms: Rooms, *, version: int) -> dict[str, Any]:
         directory = Path(folder) / "version"
         rooms.registry.download(rooms.spec.model, version, directory)
         golden = _replay(rooms, directory)
+        points.passed("prebuild.replayed")
         _keep_context(rooms, manifest, directory)
+    points.passed("prebuild.kept")
     return {**describe(manifest), "golden": golden}
 
 
@@ -103,25 +105,20 @@ def check_model(
 
 
 def _keep_context(rooms: Rooms, manifest: Manifest, directory: Path) -> None:
-    """Lay the context out beside its place and rename it: a killed task leaves no half context."""
+    """Lay the context out; it appears complete or not at all."""
     from shipway.image.context import lay_out_context
 
     destination = context_folder(rooms, manifest.content_digest, manifest.version)
     if destination.exists():
         return
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=destination.parent))
-    lay_out_context(
-        directory,
-        partial / "context",
-        model=manifest.model,
-        version=manifest.version,
-        content_digest=manifest.content_digest,
-    )
     try:
-        (partial / "context").rename(destination)
-    except OSError:  # another attempt was first, with the same content
+        lay_out_context(
+            directory,
+            destination,
+            model=manifest.model,
+            version=manifest.version,
+            content_digest=manifest.content_digest,
+        )
+    except ImageError:  # another attempt was first, with the same content
         if not destination.exists():
             raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
