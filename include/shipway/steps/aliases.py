@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shipway.steps import points
 from shipway.steps.rooms import Rooms
 
 CHAMPION = "champion"
@@ -22,9 +23,24 @@ def move_champion(rooms: Rooms, version: int | None) -> str:
     found = rooms.registry.alias(model, CHAMPION)
     if found != version:
         rooms.registry.move_alias(model, CHAMPION, version, expected=found)
+        points.passed("alias.moved")
     if version is not None and rooms.registry.alias(model, CHALLENGER) == version:
         rooms.registry.move_alias(model, CHALLENGER, None, expected=version)
     return f"champion: {found or 'none'} → {version or 'none'}" if found != version else f"champion: {version}"
+
+
+def take_back(rooms: Rooms, *, version: int, champion: int | None) -> str:
+    """Point ``champion`` away from a version that was withdrawn, if it points there.
+
+    :param champion: the version that serves; None when nothing does.
+    :returns: what was done, in words; a registry that is away is told, because it must not keep a release in place.
+    """
+    try:
+        if version == champion or rooms.registry.alias(rooms.spec.model, CHAMPION) != version:
+            return ""
+        return move_champion(rooms, champion)
+    except Exception as error:  # whatever an adapter raises
+        return f"the champion alias could not be put back ({type(error).__name__}); the monitor repairs it"
 
 
 def repair(rooms: Rooms) -> str | None:

@@ -9,6 +9,7 @@ from shipway.records.leases import Lease
 from shipway.records.releases import Release
 from shipway.steps import lease as leases
 from shipway.steps import points
+from shipway.steps.aliases import take_back
 from shipway.steps.rooms import Rooms
 from shipway.target.contract import Launch, Probe
 
@@ -29,15 +30,17 @@ def deploy(rooms: Rooms, *, release_id: str, run_id: str, put_back: bool = False
 
     release = get_release(rooms.records, release_id)
     lease = leases.take(rooms, stage=release.stage, run_id=run_id)
+    points.passed("deploy.leased")
     try:
         champion = serving(rooms.records, release.model, release.stage)
-        options = _require_approval(rooms, release, champion, put_back=put_back)
+        options = require_approval(rooms, release, champion, put_back=put_back)
         rooms.target(release.stage).stage(_launch(release, options), fence=lease.fence)
     except Exception:
         leases.give_back(rooms, lease)
         raise
     points.passed("deploy.staged")
     append_event(rooms.records, release.id, "staged", run_id=run_id, detail={"put_back": put_back}, lease=lease)
+    points.passed("deploy.recorded")
     return {
         "release": release.id,
         "stage": release.stage,
@@ -67,23 +70,34 @@ def require_ready(rooms: Rooms, *, release_id: str, probe: Probe, lease: Lease) 
 
 
 def withdraw(rooms: Rooms, *, release_id: str, lease: Lease, why: str) -> None:
-    """Take a failed release away, and let others release again; the champion is not touched.
+    """Take a failed release away, with traffic and alias; then let others release again. The champion is not touched.
 
     :param lease: the attempt's own; an overtaken attempt takes nothing away.
     :param why: one sentence for the history.
     :raises StaleFence: when a newer attempt has taken over.
     """
-    from shipway.records.releases import append_event, serving
+    from shipway.records.releases import append_event, get_release, serving
 
     target = rooms.target(lease.stage)
+    release = get_release(rooms.records, release_id)
     champion = serving(rooms.records, rooms.spec.model, lease.stage)
     detail = {"why": why[-2000:]}
     append_event(rooms.records, release_id, "failed", run_id=lease.holder, detail=detail, lease=lease)
+    points.passed("withdraw.recorded")
     if champion is None or champion.id != release_id:
         give_traffic_back(rooms, champion, stage=lease.stage, fence=lease.fence)
+        points.passed("withdraw.shifted")
         if release_id in target.observe(rooms.spec.model).releases:
             target.retire(rooms.spec.model, release_id, fence=lease.fence)
+        points.passed("withdraw.retired")
+        _take_alias_back(rooms, release, champion, lease)
     leases.give_back(rooms, lease)
+
+
+def _take_alias_back(rooms: Rooms, release: Release, champion: Release | None, lease: Lease) -> None:
+    if release.stage == rooms.last_stage:
+        with leases.held(rooms, lease):
+            take_back(rooms, version=release.version, champion=champion.version if champion else None)
 
 
 def give_traffic_back(rooms: Rooms, champion: Release | None, *, stage: str, fence: int) -> None:
@@ -94,8 +108,12 @@ def give_traffic_back(rooms: Rooms, champion: Release | None, *, stage: str, fen
         target.shift(rooms.spec.model, wanted, fence=fence)
 
 
-def _require_approval(rooms: Rooms, release: Release, champion: Release | None, *, put_back: bool) -> dict[str, Any]:
-    """Return the serving options that were approved; refuse without a matching record."""
+def require_approval(rooms: Rooms, release: Release, champion: Release | None, *, put_back: bool) -> dict[str, Any]:
+    """Return the serving options that were approved; refuse without a matching record.
+
+    :raises ApprovalMissing: when the stage needs an approval and there is no record of one for exactly this evidence.
+    :raises ChampionChanged: when it was approved against another champion.
+    """
     from shipway.records import approvals
 
     if rooms.environment.stage(release.stage).approval is None:

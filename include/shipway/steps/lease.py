@@ -6,6 +6,9 @@ overtaken attempt still tries is refused, by the records and by the target.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from shipway.records.leases import Lease
 from shipway.steps.rooms import Rooms
 
@@ -23,6 +26,26 @@ def take(rooms: Rooms, *, stage: str, run_id: str) -> Lease:
     rollout = rooms.spec.rollout
     seconds = rollout.ready_timeout_seconds + len(rollout.steps) * (rollout.bake_seconds + 30) + _SPARE
     return acquire(rooms.records, rooms.spec.model, stage, run_id, seconds=seconds)
+
+
+def take_for_registration(rooms: Rooms, *, run_id: str) -> Lease:
+    """Take a lease of the run's own, so that of its attempts only the latest registers a version."""
+    from shipway.records.leases import acquire
+
+    return acquire(rooms.records, rooms.spec.model, f"register/{run_id}", run_id, seconds=_SPARE)
+
+
+@contextmanager
+def held(rooms: Rooms, lease: Lease) -> Iterator[None]:
+    """Let nobody take over while something changes that knows no fences, such as the registry.
+
+    :raises StaleFence: when a newer attempt has taken over already; then the change is not begun.
+    """
+    from shipway.records.leases import check_locked
+
+    with rooms.records.transaction() as connection:
+        check_locked(connection, lease)
+        yield
 
 
 def give_back(rooms: Rooms, lease: Lease) -> None:

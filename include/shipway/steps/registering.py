@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from shipway.errors import SpecError
+from shipway.records.leases import Lease
 from shipway.registry.manifest import Manifest, Proposal, lay_out
+from shipway.steps import lease as leases
+from shipway.steps import points
 from shipway.steps.prebuild import check_model
 from shipway.steps.rooms import Rooms
 
@@ -27,15 +31,18 @@ def register_directory(
     notes: dict[str, Any] | None = None,
     registered_at: str | None = None,
     once: str | None = None,
+    lease: Lease | None = None,
 ) -> Manifest:
     """Check a SavedModel, let it answer the golden requests, and store it as a new version.
 
     :param saved_model: folder of the SavedModel.
     :param registered_by: user name; this person cannot approve the version.
     :param once: id of the run that registers; a version that it registered before is returned instead of a second.
+    :param lease: the attempt's own; an overtaken attempt registers nothing.
     :returns: the manifest of the new version.
     :raises ModelError: when it does not load, or has another signature than the spec asks for.
     :raises UnsafePath: for links and special files in the folder.
+    :raises StaleFence: when a newer attempt has taken over.
     """
     known = _registered_by_run(rooms, once) if once else None
     if known:
@@ -59,7 +66,9 @@ def register_directory(
         directory = Path(folder) / "version"
         directory.mkdir()
         lay_out(saved_model, checked["signature"], golden, directory)
-        return rooms.registry.register(rooms.spec.model, directory, proposal)
+        points.passed("register.checked")
+        with leases.held(rooms, lease) if lease else nullcontext():
+            return rooms.registry.register(rooms.spec.model, directory, proposal)
 
 
 def golden_requests(rooms: Rooms) -> list[dict[str, Any]]:

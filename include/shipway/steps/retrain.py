@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import shutil
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from shipway.errors import TrainingError
+from shipway.partial import partial_folder
 from shipway.registry.manifest import MODEL_FOLDER
+from shipway.steps import lease as leases
 from shipway.steps import points
-from shipway.steps.aliases import CHALLENGER
+from shipway.steps.aliases import CHALLENGER, CHAMPION
 from shipway.steps.prebuild import check_model
 from shipway.steps.registering import register_directory
 from shipway.steps.rooms import Rooms
@@ -59,6 +61,7 @@ def begin(rooms: Rooms, *, cause: str, as_of: datetime, run_id: str) -> dict[str
     claimed = claim(
         rooms.records, model=rooms.spec.model, champion=champion.version, cause=cause, run_id=run_id, as_of=as_of
     )
+    points.passed("begin.claimed")
     return {"champion": champion.version, "cause": cause, "as_of": as_of.isoformat(), "claimed": claimed}
 
 
@@ -79,19 +82,22 @@ def take_snapshot(rooms: Rooms, *, champion: int, as_of: datetime) -> dict[str, 
             f"Version {champion} names no training snapshot, so nobody knows which applicants it has seen.",
             hint="Register versions that Shipway trained, or name their snapshot.",
         )
-    fields = field_rows(rooms.records, rooms.spec.model, as_of=as_of, outcome_days=rooms.spec.monitoring.outcome_days)
+    days = rooms.spec.monitoring.outcome_days
+    fields = field_rows(rooms.records, rooms.spec.model, as_of=as_of, outcome_days=days, stage=rooms.last_stage)
     development = read_development(_development(rooms), rooms.spec)
     seen = training_entities(rooms.snapshots, digest)
     table = compose(development, fields, rooms.spec, seen_by_champion=seen)
     about = {"model": rooms.spec.model, "champion": champion, "as_of": as_of.isoformat(), "champion_snapshot": digest}
     snapshot = write_snapshot(rooms.snapshots, table, about)
+    points.passed("snapshot.written")
     return _plain(snapshot)
 
 
 def train(rooms: Rooms, *, snapshot: str) -> dict[str, Any]:
     """Train a candidate on a snapshot, in a child interpreter.
 
-    The candidate lies in the shared work folder, addressed by snapshot and spec: a repeated attempt finds it.
+    The candidate lies in the shared work folder, addressed by snapshot and script: a repeated attempt finds it, and
+    an old one that is late leaves it as it is.
 
     :param snapshot: digest of the snapshot.
     :returns: ``candidate`` (folder of the SavedModel) and the script's own ``metrics``.
@@ -101,14 +107,15 @@ def train(rooms: Rooms, *, snapshot: str) -> dict[str, Any]:
     from shipway.training.snapshot import read_snapshot
 
     folder = rooms.work("candidates", f"{snapshot.removeprefix('sha256:')[:16]}-{code_revision(rooms)[-12:]}")
-    if not (folder / "fitted.json").exists():
+    if not folder.exists():
         snapshot_path = read_snapshot(rooms.snapshots, snapshot).path
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-        fitted = fit(rooms.spec, snapshot_path, partial / MODEL_FOLDER)
-        (partial / "fitted.json").write_text(json.dumps(fitted))
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        with partial_folder(folder) as partial:
+            fitted = fit(rooms.spec, snapshot_path, partial / MODEL_FOLDER)
+            (partial / "fitted.json").write_text(json.dumps(fitted))
+            points.passed("train.fitted")
+            with contextlib.suppress(OSError):  # another attempt was first; somebody may read its candidate already
+                partial.rename(folder)
+        points.passed("train.kept")
     fitted = json.loads((folder / "fitted.json").read_text())
     return {"candidate": str(folder / MODEL_FOLDER), "metrics": fitted["metrics"]}
 
@@ -149,9 +156,12 @@ def register(
     """Register the candidate, accepted or rejected, with its lineage; only an accepted one becomes challenger.
 
     :returns: ``version``, ``decision`` and the digests.
+    :raises StaleFence: when a newer attempt has taken over; then nothing is registered.
     """
     from shipway.records.retrains import finish
 
+    lease = leases.take_for_registration(rooms, run_id=run_id)
+    points.passed("register.leased")
     manifest = register_directory(
         rooms,
         Path(candidate),
@@ -164,10 +174,13 @@ def register(
         notes={"run_id": run_id, "cause": begun["cause"], "comparison": comparison},
         registered_at=begun["as_of"],
         once=run_id,
+        lease=lease,
     )
     points.passed("register.registered")
     if comparison["decision"] == "accepted":
-        _propose(rooms, manifest.version)
+        with leases.held(rooms, lease):
+            _propose(rooms, manifest.version)
+    points.passed("register.proposed")
     finish(
         rooms.records,
         model=rooms.spec.model,
@@ -177,6 +190,7 @@ def register(
         challenger=manifest.version,
         detail=comparison,
     )
+    points.passed("register.finished")
     return {
         "version": manifest.version,
         "decision": comparison["decision"],
@@ -221,8 +235,9 @@ def _champion_scores(rooms: Rooms, champion: int | None, instances: list[dict[st
 
 
 def _propose(rooms: Rooms, version: int) -> None:
+    """Make a version the challenger, unless it serves already: then this is a late retry."""
     found = rooms.registry.alias(rooms.spec.model, CHALLENGER)
-    if found != version:
+    if version not in (found, rooms.registry.alias(rooms.spec.model, CHAMPION)):
         rooms.registry.move_alias(rooms.spec.model, CHALLENGER, version, expected=found)
 
 
