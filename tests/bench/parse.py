@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DAGS = PROJECT / "dags"
 WORKFLOWS = ("release", "monitor", "retrain")
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "200 1000").split())
-#: What each figure may be, in ms of CPU time.
+#: What each figure may be at most, in ms of CPU time.
 TARGETS = {"build": 5.0, "spec": 1.0, "processor": 50.0}
 
 
