@@ -2,6 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from airflow.sdk.definitions.param import process_params
 
 FORMS = {"release": {"version", "put_back", "because"}, "monitor": {"as_of"}, "retrain": {"cause", "as_of"}}
 
@@ -36,9 +37,20 @@ def test_an_example_of_a_page_fits_its_form(parser, kind):
     dag = parser.dags(f"{kind}.py")[f"credit_{kind}"]
     (line,) = [line for line in dag.doc_md.splitlines() if line.startswith("**Example:**")]
     for example in [part for part in line.split("`") if part.startswith("{")]:
-        params = dag.params.deep_copy() if hasattr(dag.params, "deep_copy") else dag.params
-        params.update(json.loads(example))
-        params.validate()
+        dag.params.update(json.loads(example))
+        dag.params.validate()
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_every_task_sees_the_form_and_none_carries_a_copy(parser, kind):
+    parser.model("credit")
+    dag = parser.dags(f"{kind}.py")[f"credit_{kind}"]
+    for task in dag.tasks:
+        seen = process_params(dag, task, {"as_of": "2026-01-31", "because": "I say so"}, suppress_exception=False)
+        own = set(task.params)
+        assert seen.items() >= {"as_of": "2026-01-31", "because": "I say so"}.items()
+        assert set(seen) == FORMS[kind] | own | {"as_of", "because"}
+        assert own == ({"reason"} if task.task_id.endswith(".approve") else set())
 
 
 def test_only_one_retrain_and_one_measurement_of_a_model_run_at_once(parser):
