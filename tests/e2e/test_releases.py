@@ -97,12 +97,13 @@ def broken(world: World, kind: str) -> int:
 
 def test_a_bad_version_fails_before_anybody_is_asked(world, champion):
     before = world.served()
-    words = {"broken": "load", "signature": "EARNINGS", "golden": "golden"}
+    words = {"broken": "does not load", "signature": "'INCOME' of the spec is missing", "golden": "Golden request 0"}
     runs = {kind: world.release({"version": broken(world, kind)}, answer=None) for kind in words}
     for kind, run in runs.items():
         assert world.end(run) == "failed"
         assert world.tasks(run)["prebuild"] == "failed"
         assert words[kind] in world.log(run, "prebuild"), kind
+        assert words[kind] in world.xcom(run, "prebuild", "error"), kind
         assert world.tasks(run)[APPROVE] == "upstream_failed"
     nothing_changed(world, before)
 

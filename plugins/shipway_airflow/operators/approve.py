@@ -50,7 +50,7 @@ class ApproveOperator(ApprovalOperator):
 
         :raises AirflowFailException: when nobody may approve, or the evidence cannot be had.
         """
-        with judged():
+        with judged(context):
             rooms = RoomsHook(self.model).open()
             evidence = gather(
                 rooms,
@@ -74,7 +74,7 @@ class ApproveOperator(ApprovalOperator):
         """
         evidence = pulled(context, self.task_id, EVIDENCE)
         if "error" not in event:
-            with judged():
+            with judged(context):
                 rooms = RoomsHook(self.model).open()
                 result = record_answer(rooms, evidence=evidence, answer=event, run_id=context["run_id"])
             result |= {"release": evidence["release"], "version": evidence["version"], "stage": self.stage}

@@ -91,7 +91,7 @@ class DeployOperator(StageOperator):
 
         :raises AirflowFailException: when the release did not become ready; it is taken away before.
         """
-        with judged():
+        with judged(context):
             rooms = RoomsHook(self.model).open()
             lease = leases.resume(rooms, stage=self.stage, run_id=context["run_id"], fence=staged["fence"])
             probe = check_ready(rooms, stage=self.stage, release_id=staged["release"])

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from shipway.notify import texts
 from shipway.steps.rooms import Rooms
 from shipway.steps.settle import note_answer, settle
-from shipway_airflow.operators.step import StepOperator, about, pulled, tell
+from shipway_airflow.operators.step import ERROR, StepOperator, about, pulled, tell
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -104,7 +104,7 @@ class OutcomeOperator(StepOperator):
             stage=stage,
             version=built.get("version") or context["params"]["version"] or 0,
             task=failed,
-            error="Read the log of the task.",
+            error=pulled(context, failed, ERROR) or "Read the log of the task.",
             serving=self._serving(rooms, stage),
             **about(context),
         )

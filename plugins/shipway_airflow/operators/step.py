@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What may be different a moment later; any other error of ours would come again, so the task fails at once.
 PASSING = (RecordsUnavailable, TargetUnavailable, LeaseHeld)
+#: XCom key of the error that ended a task, and how many characters of it are kept.
+ERROR, MOST_ERROR = "error", 4_000
 
 
 class StepOperator(BaseOperator):
@@ -42,7 +44,7 @@ class StepOperator(BaseOperator):
 
         :raises AirflowFailException: for an error that would come again; it is not retried.
         """
-        with judged():
+        with judged(context):
             return self.step(RoomsHook(self.model).open(), context)
 
     def step(self, rooms: Rooms, context: Context) -> Any:
@@ -51,8 +53,10 @@ class StepOperator(BaseOperator):
 
 
 @contextmanager
-def judged() -> Iterator[None]:
+def judged(context: Context) -> Iterator[None]:
     """Let passing errors be retried by Airflow; any other error of ours fails the task at once.
+
+    Its text is kept under the key ``error``, so that ``outcome`` can tell people why.
 
     :raises AirflowFailException: with the text of the error.
     """
@@ -61,6 +65,7 @@ def judged() -> Iterator[None]:
     except PASSING:
         raise
     except ShipwayError as error:
+        context["ti"].xcom_push(key=ERROR, value=str(error)[-MOST_ERROR:])
         raise AirflowFailException(str(error)) from error
 
 

@@ -78,7 +78,7 @@ class RetrainOperator(NextOperator):
     def next_run(self, context: Context) -> tuple[str, dict[str, Any]]:
         """Return the one run for (model, champion version, cause)."""
         measured = pulled(context, "measure")
-        with judged():
+        with judged(context):
             not_due = due(RoomsHook(self.model).open(), as_of=datetime.fromisoformat(measured["as_of"]))
         if not_due:
             raise AirflowSkipException(f"No retrain by itself: {not_due}. Start {self.trigger_dag_id} by hand.")

@@ -61,11 +61,23 @@ def test_a_run_without_data_interval_has_the_date_at_which_it_was_due():
     assert business_date(context(end=None)) == DUE
 
 
-def test_an_error_that_would_come_again_is_not_retried():
-    with pytest.raises(AirflowFailException, match="row 3 differs"), judged():
+class Kept:
+    """Stands where Airflow keeps XComs."""
+
+    def __init__(self):
+        self.xcoms = {}
+
+    def xcom_push(self, key, value):
+        self.xcoms[key] = value
+
+
+def test_an_error_that_would_come_again_is_not_retried_and_its_text_is_kept():
+    kept = Kept()
+    with pytest.raises(AirflowFailException, match="row 3 differs"), judged({"ti": kept}):
         raise GoldenMismatch("row 3 differs")
+    assert kept.xcoms == {"error": "row 3 differs"}
 
 
 def test_an_error_that_may_pass_is_left_to_airflows_retries():
-    with pytest.raises(LeaseHeld), judged():
+    with pytest.raises(LeaseHeld), judged({"ti": Kept()}):
         raise LeaseHeld("another run is releasing")

@@ -124,9 +124,9 @@ class AirflowApi:
         return answer.json()["value"] if answer.ok else None
 
     def log(self, dag: str, run_id: str, task: str, attempt: int = 1) -> str:
-        """Return a task's log as text."""
+        """Return a task's log, one line of JSON for each event."""
         path = f"/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
-        return self.call("GET", path, headers={"Accept": "text/plain"}).text
+        return self.call("GET", path, headers={"Accept": "application/x-ndjson"}).text
 
     def _log_in(self) -> None:
         answer = requests.post(
