@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,21 @@ from shipway.errors import SpecError, SpecErrors
 _Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_RESOLVER = yaml.resolver.Resolver()
+
+
+@lru_cache(maxsize=4096)
+def _tag(kind: type, value: str | None, implicit: tuple[bool, bool]) -> str:
+    """Return the tag of a node. The same words stand in every spec, and PyYAML tries its patterns in Python."""
+    tag: str = _RESOLVER.resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+    return tag
+
+
 class _Loader(_Fast):  # type: ignore[misc] # which of the two is known only at run time
     """The safe loader; a key that stands there twice is an error instead of a silent choice of the last."""
+
+    def resolve(self, kind: type, value: str | None, implicit: tuple[bool, bool]) -> str:
+        return _tag(kind, value, implicit)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()

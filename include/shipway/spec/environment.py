@@ -42,7 +42,7 @@ class ApprovalRule(Part):
     """Who may approve, and how long they have. No answer in time means no."""
 
     approvers: tuple[str, ...] = Field(min_length=1, description="user names of Airflow")
-    timeout_seconds: float = Field(86_400.0, gt=0)
+    timeout_seconds: float = Field(86_400.0, gt=0, le=31_536_000, description="at most a year")
 
 
 class Stage(Part):
