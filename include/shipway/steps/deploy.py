@@ -101,11 +101,13 @@ def _take_alias_back(rooms: Rooms, release: Release, champion: Release | None, l
 
 
 def give_traffic_back(rooms: Rooms, champion: Release | None, *, stage: str, fence: int) -> None:
-    """Give all traffic to the champion, if it gets less; with no champion nothing gets any."""
+    """Give all traffic to the champion; with no champion, or none that runs, nothing gets any.
+
+    What is observed does not tell whether that is needed: a shift that did not come about may be wanted still.
+    """
     target = rooms.target(stage)
-    wanted = {champion.id: 100} if champion else {}
-    if target.observe(rooms.spec.model).weights != wanted:
-        target.shift(rooms.spec.model, wanted, fence=fence)
+    runs = champion is not None and champion.id in target.observe(rooms.spec.model).releases
+    target.shift(rooms.spec.model, {champion.id: 100} if champion and runs else {}, fence=fence)
 
 
 def require_approval(rooms: Rooms, release: Release, champion: Release | None, *, put_back: bool) -> dict[str, Any]:
