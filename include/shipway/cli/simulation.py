@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import json
+import signal
 import threading
 import time
 import uuid
@@ -45,8 +46,13 @@ def run(
     instances = api.read_rows(model, data) if data else _golden(spec.folder / spec.golden.requests)
     url = f"{(endpoint or api.endpoint_of(model)).rstrip('/')}/v1/models/{model}:predict"
     client = _Client(url, spec.scoring.entity, spec.scoring.key)
-    with contextlib.suppress(KeyboardInterrupt):
-        client.keep_sending(instances, rate=rate, seconds=seconds, quiet=quiet)
+    asked = threading.Event()
+    before = {sign: signal.signal(sign, lambda *_: asked.set()) for sign in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        client.keep_sending(instances, rate=rate, seconds=seconds, quiet=quiet, asked_to_stop=asked)
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
     return client.summary()
 
 
@@ -62,16 +68,28 @@ class _Client:
         self._failed = 0
         self._times: list[float] = []
 
-    def keep_sending(self, instances: list[dict[str, Any]], *, rate: float, seconds: float, quiet: bool) -> None:
+    def keep_sending(
+        self,
+        instances: list[dict[str, Any]],
+        *,
+        rate: float,
+        seconds: float,
+        quiet: bool,
+        asked_to_stop: threading.Event,
+    ) -> None:
+        """Send at a steady rate; while all workers wait for answers nothing is sent, and nothing piles up."""
         started = said = time.monotonic()
-        number = 0
+        free = threading.BoundedSemaphore(WORKERS)
         with ThreadPoolExecutor(WORKERS) as pool:
-            while not seconds or time.monotonic() - started < seconds:
-                pool.submit(self._send, instances[number % len(instances)])
-                number += 1
-                time.sleep(max(0.0, started + number / rate - time.monotonic()))
-                if not quiet and time.monotonic() - said > _LINE_SECONDS:
-                    said = time.monotonic()
+            for instance in itertools.cycle(instances):
+                now = time.monotonic()
+                if asked_to_stop.is_set() or (seconds and now - started >= seconds):
+                    return
+                free.acquire()
+                pool.submit(self._send, instance).add_done_callback(lambda _: free.release())
+                asked_to_stop.wait(max(0.0, now + 1 / rate - time.monotonic()))
+                if not quiet and now - said > _LINE_SECONDS:
+                    said = now
                     print(self.line())
 
     def line(self) -> str:
