@@ -19,7 +19,7 @@ def serves(world, run: str, version: int) -> None:
     assert world.end(run) == "success", world.tasks(run)
     assert world.served()["version"] == version
     assert api.open_rooms(MODEL).registry.alias(MODEL, "champion") == version
-    assert len(api.status(MODEL)["stages"]["production"]["releases"]) == 1
+    assert wait_until(lambda: len(api.status(MODEL)["stages"]["production"]["releases"]) == 1, 30), "the old one stays"
 
 
 @pytest.mark.parametrize(
