@@ -186,10 +186,9 @@ def test_an_attempt_that_was_overtaken_changes_nothing(home):
     (two,) = [row["id"] for row in home.rows("SELECT id FROM shipway.release WHERE version = 2")]
     run = Run(home, 2, put_back=two)
     old = run.paused("deploy", "deploy.leased")
-    staged = run.do("deploy")
+    run.wait_ready(run.do("deploy"))
     assert_overtaken(home, old)
     assert home.start("deploy", release_id=two, run_id="another run", put_back=True).failure().kind == "LeaseHeld"
-    run.wait_ready(staged)
     old = run.paused("verify", "verify.leased")
     run.do("verify")
     assert_overtaken(home, old)
