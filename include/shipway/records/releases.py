@@ -34,7 +34,7 @@ class Release:
 
     :param id: ``<model>-<stage>-<version>-<8 hex digits>``, ``[a-z0-9-]`` only.
     :param image: where the image lies; a copy elsewhere has the same digest.
-    :param spec_digest: ``sha256:…`` of what of the spec matters for serving.
+    :param spec_digest: ``sha256:…`` of the whole spec.
     """
 
     id: str

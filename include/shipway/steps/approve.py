@@ -7,6 +7,7 @@ from typing import Any
 
 from shipway.errors import ShipwayError
 from shipway.steps import points
+from shipway.steps.evidence import approvers
 from shipway.steps.rooms import Rooms
 
 
@@ -38,14 +39,16 @@ def record_answer(rooms: Rooms, *, evidence: dict[str, Any], answer: dict[str, A
 
     :param answer: Airflow's result: ``chosen_options``, ``params_input``, ``responded_at``, ``responded_by_user``.
     :returns: ``decision``, ``by`` and ``reason``.
-    :raises ShipwayError: when the one who registered the version answered.
+    :raises ShipwayError: when the one who registered the version answered, or somebody who is no approver.
     """
     from shipway.records import approvals
 
     user = answer.get("responded_by_user")
-    if user and user["id"] == evidence["registered_by"]:
+    if user and user["id"] not in approvers(rooms, evidence):
+        mine = user["id"] == evidence["registered_by"]
+        why = f"registered version {evidence['version']}" if mine else f"is no approver of {evidence['stage']}"
         raise ShipwayError(
-            f"{user['id']} registered version {evidence['version']} and cannot approve it.",
+            f"{user['id']} {why} and cannot approve it.",
             hint="Let another approver answer: start the release again.",
         )
     decision = _decision(answer, answered=user is not None)

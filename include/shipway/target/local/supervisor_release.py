@@ -56,6 +56,7 @@ class ReleaseKeeper:
         self._processes: list[Process] = []
         self._task: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._last_end = ""
 
     def begin(self) -> None:
         """Bring the release up, in the background."""
@@ -205,6 +206,7 @@ class ReleaseKeeper:
         elif not health["database"]:
             self._become("pending", "the records database does not answer the gateway")
         else:
+            self._last_end = ""
             self._become("ready", "")
             return True
         return False
@@ -215,7 +217,8 @@ class ReleaseKeeper:
         backoff.started()
         while True:
             code = await process.wait()
-            self._become("pending", f"the {process.name} ended with code {code} and is started again")
+            self._last_end = f"\nBefore that the {process.name} ended with code {code}.\n{process.tail()}".rstrip()
+            self._become("pending", f"the {process.name} is started again")
             log.warning("release %s: %s", self.launch.release, self.reason)
             await asyncio.sleep(backoff.pause())
             backoff.started()
@@ -240,6 +243,8 @@ class ReleaseKeeper:
             await process.stop(GATEWAY_GRACE if process.name == "gateway" else MODEL_GRACE)
 
     def _become(self, state: Literal["pending", "ready", "failed"], reason: str) -> None:
+        if state == "pending":
+            reason += self._last_end
         if state != self.state:
             log.info("release %s is %s %s", self.launch.release, state, reason)
         self.state, self.reason = state, reason
