@@ -114,10 +114,10 @@ def main(given: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     for quarter in summary["quarters"]:
-        print(
-            f"{quarter['name']} as of {quarter['as_of']}: {quarter['rows']} rows, bad rate {quarter['bad_rate']:.3f}, "
-            f"{quarter['matched']} matched, {quarter['left_out']} left out"
-        )
+        line = f"{quarter['name']} as of {quarter['as_of']}: {quarter['rows']} rows, bad rate {quarter['bad_rate']:.3f}"
+        if quarter["left_out"]:
+            line += f"; {quarter['matched']} matched, {quarter['left_out']} left out: version 1 has seen them"
+        print(line)
     return 0
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from shipway import api
 from shipway.cli import simulation
@@ -97,7 +98,7 @@ def score(
         answers = list(
             api.score(model, rows, endpoint=endpoint, batch=batch, progress=lambda count: bar.advance(task, count))
         )
-    with out.open("w", newline="") if out else sys.stdout as stream:
+    with out.open("w", newline="") if out else nullcontext(sys.stdout) as stream:
         writer = csv.DictWriter(stream, fieldnames=["entity", "id", "score", "version"])
         writer.writeheader()
         writer.writerows(answers)
@@ -151,14 +152,15 @@ def status(model: Model, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(found)
         return
-    table = Table("stage", "release", "version", "state", "traffic", "intended", "endpoint")
+    table = Table("stage", Column("release", no_wrap=True), "version", "state", "traffic", "intended")
     for name, stage in found["stages"].items():
+        console.print(f"{name}: {stage['endpoint'] or 'no endpoint'}", highlight=False)
         if stage["problem"]:
             console.print(f"[red]{name}: {stage['problem']}[/red]")
         for one in stage["releases"]:
             intended = "yes" if one["release"] == stage["intended"] else ""
             share = f"{one['weight']} %"
-            table.add_row(name, one["release"], str(one["version"]), one["state"], share, intended, stage["endpoint"])
+            table.add_row(name, one["release"], str(one["version"]), one["state"], share, intended)
     console.print(table)
     for row in found["undelivered"]:
         console.print(

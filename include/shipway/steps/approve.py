@@ -102,12 +102,18 @@ def _what_goes_where(evidence: dict[str, Any]) -> str:
             f"traffic {steps}; {now}.",
             "",
             f"- registered by **{evidence['registered_by']}** at {evidence['registered_at']}, parent: {parent}",
-            f"- compared with the champion: {evidence['decision']}",
+            f"- requested by **{evidence['requested_by']}**",
+            f"- compared with the champion: {_compared(evidence)}",
             f"- golden requests: {golden['requests']} answered as at registration, "
             f"largest difference {golden['largest_difference']:.1e}",
             f"- training snapshot: `{evidence.get('snapshot') or 'none'}`",
         ]
     )
+
+
+def _compared(evidence: dict[str, Any]) -> str:
+    reason = evidence.get("notes", {}).get("comparison", {}).get("reason")
+    return f"**{evidence['decision']}**. {reason}" if reason else str(evidence["decision"])
 
 
 def _metrics(evidence: dict[str, Any]) -> str:
@@ -117,6 +123,8 @@ def _metrics(evidence: dict[str, Any]) -> str:
         f"| {name} | {_figure(evidence['metrics'], name)} | {_figure(champion['metrics'], name)} |" for name in names
     ]
     table = ["| metric | this version | champion |", "|---|---|---|", *rows] if rows else []
+    if rows:
+        table += ["", "Each as it was registered, on the held-back applicants of its own training."]
     measured = champion["measured"]
     if measured and measured["ks"] is not None:
         table += [

@@ -40,7 +40,9 @@ class ApproveOperator(ApprovalOperator):
             **kwargs,
         )
         # Set here: as an argument it would meet the params that Airflow hands down from the DAG.
-        reason = Param("", type="string", title="Reason", description="Kept with your answer.", source="task")
+        reason = Param(
+            None, type=["null", "string"], title="Reason", description="Kept with your answer.", source="task"
+        )
         self.params = ParamsDict({"reason": reason})
         self.model = model
         self.stage = stage
