@@ -21,7 +21,8 @@ from shipway.steps.rooms import Rooms
 
 EVIDENCE = {
     "title": "Credit", "model": "credit", "version": 3, "stage": "production", "because": "", "rollout": [10, 100],
-    "registered_by": "scientist", "requested_by": "operator", "registered_at": "2026-03-01", "parent": 2, "decision": "accepted",
+    "registered_by": "scientist", "requested_by": "operator", "registered_at": "2026-03-01",
+    "parent": 2, "decision": "accepted",
     "golden": {"requests": 4, "largest_difference": 2e-8}, "snapshot": None, "metrics": {"ks": 0.61},
     "content_digest": "sha256:c", "image_digest": "sha256:i", "manifest_digest": "sha256:m",
     "champion": {
