@@ -1,1 +1,1 @@
-"""The Airflow layer of Shipway: operators, hooks, triggers, notifications and the performance page."""
+"""The Airflow layer of Shipway: operators, hooks, triggers and notifications."""

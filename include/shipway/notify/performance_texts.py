@@ -87,7 +87,6 @@ def measured(
             "Version": version,
         },
         extras=extras,
-        button="Open the performance page",
     )
 
 

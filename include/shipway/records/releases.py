@@ -13,14 +13,12 @@ from shipway.records import leases
 from shipway.records.database import Records
 from shipway.records.leases import Lease
 
-#: What can happen to a release. ``put_back``: returned to traffic after another one failed.
+#: What can happen to a release.
 EVENTS = (
     "staged",
     "verified",
     "promoted",
-    "put_back",
     "failed",
-    "retired",
     "rejected",
     "unanswered",
     "asked_again",
@@ -182,7 +180,7 @@ def serving(records: Records, model: str, stage: str) -> Release | None:
         row = connection.execute(
             f"SELECT {_COLUMNS} FROM shipway.release WHERE id = ("  # noqa: S608 - a constant
             " SELECT e.release FROM shipway.release_event e JOIN shipway.release r ON r.id = e.release"
-            " WHERE r.model = %s AND r.stage = %s AND e.event IN ('promoted', 'put_back') ORDER BY e.id DESC LIMIT 1)",
+            " WHERE r.model = %s AND r.stage = %s AND e.event = 'promoted' ORDER BY e.id DESC LIMIT 1)",
             (model, stage),
         ).fetchone()
     return Release(**row) if row else None

@@ -29,7 +29,7 @@ class Scoring(Part):
 class Serving(Part):
     """How a version is packed and served."""
 
-    flavour: Literal["tfserving", "seldon"] = "tfserving"
+    flavour: Literal["tfserving"] = "tfserving"
     signature: str = "serving_default"
     output: str = Field("output", description="name of the output that is the score")
     base_image: str | None = Field(None, description="image to build upon; none: the model layer alone")

@@ -67,7 +67,7 @@ def test_the_last_promoted_release_serves(records, opened):
     assert releases.serving(records, "credit_line", "production") == one
     releases.append_event(records, two.id, "promoted", run_id="r2", detail={})
     assert releases.serving(records, "credit_line", "production") == two
-    releases.append_event(records, one.id, "put_back", run_id="r2", detail={})
+    releases.append_event(records, one.id, "promoted", run_id="r4", detail={})
     assert releases.serving(records, "credit_line", "production") == one
 
 

@@ -64,8 +64,8 @@ def test_a_good_spec_is_read_with_its_defaults_and_its_folder(folder):
         ({"title": 3}, "title: expected text, found 3. Put it in quotes."),
         ({"title": ["a"]}, "title: expected text, found ['a']."),
         ({"serving": 3}, "serving: expected keys and values, found 3."),
-        ({"serving": {"flavour": "seldn"}}, "serving.flavour: expected 'tfserving' or 'seldon', found 'seldn'. "
-         "Did you mean 'seldon'?"),
+        ({"serving": {"flavour": "tfservin"}}, "serving.flavour: expected 'tfserving', found 'tfservin'. "
+         "Did you mean 'tfserving'?"),
         ({"inputs": {"A": "numbr"}}, "inputs.A: expected 'number' or 'category', found 'numbr'. "
          "Did you mean 'number'?"),
         ({"inputs": {}}, "inputs: expected 1 or more of them, found {}."),
@@ -125,9 +125,9 @@ def test_what_is_no_document_of_keys_is_refused_with_its_place(folder, text, exp
 
 
 def test_a_merged_key_may_be_overridden(folder):
-    add(folder, "toy", yaml.safe_dump(GOOD) + "serving: {<<: {flavour: seldon, output: p}, output: q}\n")
+    add(folder, "toy", yaml.safe_dump(GOOD) + "serving: {<<: {flavour: tfserving, output: p}, output: q}\n")
     serving = reading.read_model("toy").serving
-    assert (serving.flavour, serving.output) == ("seldon", "q")
+    assert (serving.flavour, serving.output) == ("tfserving", "q")
 
 
 def test_a_missing_file_is_named_with_what_to_do(folder):

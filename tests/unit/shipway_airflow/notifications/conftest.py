@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-
-# Airflow writes its configuration at its first import; not into a developer's home.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="shipway-airflow-home-"))
 
 SECRET = "sig-7c1e5a-planted"
 

@@ -27,8 +27,8 @@ CREATE INDEX release_by_model ON shipway.release (model, stage, created_at);
 CREATE TABLE shipway.release_event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     release text NOT NULL REFERENCES shipway.release,
-    event text NOT NULL CHECK (event IN ('staged', 'verified', 'promoted', 'put_back', 'failed', 'retired',
-                                         'rejected', 'unanswered', 'asked_again')),
+    event text NOT NULL CHECK (event IN ('staged', 'verified', 'promoted', 'failed', 'rejected', 'unanswered',
+                                         'asked_again')),
     run_id text NOT NULL,
     fence bigint,
     detail jsonb NOT NULL,
