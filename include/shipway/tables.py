@@ -1,0 +1,1 @@
+"""Read CSV files of applicants and of their outcomes."""
