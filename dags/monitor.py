@@ -17,6 +17,7 @@ import pendulum
 from airflow.sdk import DAG, Param
 
 from shipway.spec.model import ModelSpec
+from shipway_airflow.notifications.shipway import ShipwayNotifier
 from shipway_airflow.operators.measure import MeasureOperator, VerdictOperator
 from shipway_airflow.operators.trigger import RetrainOperator
 from shipway_airflow.parsing import models
@@ -27,6 +28,12 @@ START = pendulum.datetime(2026, 1, 1, tz="UTC")
 
 def monitor_dag(spec: ModelSpec) -> DAG:
     """Wire the monitoring of one model."""
+    told = ShipwayNotifier(
+        event="monitor_failed",
+        model=spec.model,
+        title=f"{spec.model} was not measured: {{{{ ti.task_id }}}} failed",
+        text="No verdict was given. Read the log, mend the cause, and clear the task: the run goes on from there.",
+    )
     with DAG(
         dag_id=f"{spec.model}_monitor",
         dag_display_name=f"Monitor {spec.title}",
@@ -36,7 +43,11 @@ def monitor_dag(spec: ModelSpec) -> DAG:
         max_active_runs=1,
         doc_md=__doc__,
         tags=["shipway", spec.model],
-        default_args={"retries": 3, "retry_delay": timedelta(seconds=10)},
+        default_args={
+            "retries": 3,
+            "retry_delay": timedelta(seconds=10),
+            "on_failure_callback": told,
+        },
     ) as dag:
         measure = MeasureOperator(task_id="measure", model=spec.model)
         verdicts = {

@@ -2,7 +2,8 @@
 
 **When:** started by the monitor when the champion underperforms (one run for each champion and cause), or by hand.
 
-**Form:** `cause` (empty: this run's own id) and `as_of` (what was known at that time; empty: the run's own date).
+**Form:** `cause` (empty: this run's own id), `champion` (only while this version serves) and `as_of` (what was known at
+that time; empty: the run's own date).
 
 **Example:** `{"cause": "new product rules", "as_of": "2026-07-01"}`
 
@@ -15,18 +16,28 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param
 
 from shipway.spec.model import ModelSpec
+from shipway_airflow.notifications.shipway import ShipwayNotifier
 from shipway_airflow.operators.retrain import EvaluateOperator, RegisterOperator, SnapshotOperator, TrainOperator
 from shipway_airflow.operators.trigger import ReleaseOperator
 from shipway_airflow.parsing import models
 
 PARAMS = {
     "cause": Param("", type="string", title="Cause", description="Why; empty: this run's own id."),
+    "champion": Param(
+        None, type=["null", "integer"], title="Champion", description="Only while this version serves; empty: any."
+    ),
     "as_of": Param("", type="string", title="As of", description="ISO date; empty: the run's own date."),
 }
 
 
 def retrain_dag(spec: ModelSpec) -> DAG:
     """Wire the retraining of one model."""
+    told = ShipwayNotifier(
+        event="retrain_failed",
+        model=spec.model,
+        title=f"The retrain of {spec.model} stopped at {{{{ ti.task_id }}}}",
+        text="The champion stays. Read the log, mend the cause, and clear the task: the run goes on from there.",
+    )
     with DAG(
         dag_id=f"{spec.model}_retrain",
         dag_display_name=f"Retrain {spec.title}",
@@ -34,7 +45,11 @@ def retrain_dag(spec: ModelSpec) -> DAG:
         max_active_runs=1,
         doc_md=__doc__,
         tags=["shipway", spec.model],
-        default_args={"retries": 2, "retry_delay": timedelta(seconds=5)},
+        default_args={
+            "retries": 2,
+            "retry_delay": timedelta(seconds=5),
+            "on_failure_callback": told,
+        },
     ) as dag:
         (
             SnapshotOperator(task_id="snapshot", model=spec.model)

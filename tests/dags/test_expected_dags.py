@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from airflow.sdk.definitions.param import process_params
 
-FORMS = {"release": {"version", "put_back", "because"}, "monitor": {"as_of"}, "retrain": {"cause", "as_of"}}
+FORMS = {"release": {"version", "put_back", "because"}, "monitor": {"as_of"}, "retrain": {"cause", "champion", "as_of"}}
 
 
 @pytest.mark.parametrize("kind", FORMS)

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from e2e.world import ENVIRONMENT, HERE, MODEL, PROJECT, Workflows, World, development_data, make_models
@@ -12,8 +14,14 @@ from shipway import api
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory):
-    home = tmp_path_factory.mktemp("e2e")
+def home():
+    """A folder with a short, open path: as root, PostgreSQL runs under an account of its own."""
+    with tempfile.TemporaryDirectory(prefix="shipway-e2e-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def world(home):
     shutil.copytree(HERE / "models", home / "models")
     (home / "environment.yaml").write_text(ENVIRONMENT.format())
     settings = {

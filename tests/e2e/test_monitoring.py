@@ -65,7 +65,7 @@ def test_a_verdict_takes_its_branch(world, trained, verdict):
     assert set(tasks.values()) == {"skipped"}
     measured = world.xcom(run, "measure", workflow="monitor")["measured"]
     assert measured["version"] == trained["version"]
-    assert measured["ks"] == pytest.approx(MONTHS[verdict][1], abs=0.1 if verdict == "insufficient" else 0.02)
+    assert measured["ks"] == pytest.approx(MONTHS[verdict][1], abs=0.3 if verdict == "insufficient" else 0.02)
 
 
 def test_a_decayed_champion_starts_one_retrain_and_its_better_challenger_is_released(world, trained):

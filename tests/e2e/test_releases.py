@@ -28,7 +28,7 @@ def test_an_approved_release_serves_and_its_approval_binds_the_evidence(world, c
     evidence = world.xcom(run, APPROVE, "evidence")
     found = approvals.latest(api.open_rooms(MODEL).records, approvals.evidence_digest(evidence["binding"]))
     assert (found.decision, found.responder, found.reason) == ("approved", "validator", "tested")
-    assert api.open_rooms(MODEL).registry.alias(MODEL, "champion") == 1
+    assert outcome["alias"] == "champion: none → 1"
 
 
 def test_a_rejected_release_ends_well_and_changes_nothing(world, champion):

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from shipway.errors import ShipwayError
+from shipway.notify.card import escape
+from shipway.notify.message import one_line
 from shipway.steps import points
 from shipway.steps.evidence import approvers
 from shipway.steps.rooms import Rooms
@@ -21,7 +23,7 @@ def subject(evidence: dict[str, Any]) -> str:
 def body(evidence: dict[str, Any], *, attempt: int = 1) -> str:
     """Return the evidence as Markdown.
 
-    :param attempt: number of the attempt; from the second on the text says that the first answer was lost.
+    :param attempt: number of the attempt; from the second on the text says that an answer may have been lost.
     """
     parts = [
         _asked_again(evidence, attempt),
@@ -85,9 +87,10 @@ def _time(value: Any) -> datetime:
 
 
 def _asked_again(evidence: dict[str, Any], attempt: int) -> str:
+    reasons = [escape(one_line(evidence["because"]))] if evidence["because"] else []
     if attempt > 1:
-        return "**Asked again:** an earlier answer to this request was lost on its way and could not be read back."
-    return f"**Asked again:** {evidence['because']}" if evidence["because"] else ""
+        reasons.append("If you have answered this request before, that answer was lost on its way.")
+    return f"**Asked again:** {' '.join(reasons)}" if reasons else ""
 
 
 def _what_goes_where(evidence: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ def deploy(rooms: Rooms, *, release_id: str, run_id: str, put_back: bool = False
     :param put_back: an older, approved release returns: any approval of it counts, whoever is champion now.
     :returns: ``release``, ``stage``, ``version``, ``image_digest``, ``previous`` (the champion's release or None) and
         ``fence``.
+    :raises ReleaseFailed: when the release is of another model or stage.
     :raises ApprovalMissing: when the stage needs an approval and there is no record of one for exactly this evidence.
     :raises ChampionChanged: when it was approved against another champion.
     :raises LeaseHeld: while another run is releasing this model on this stage.
@@ -29,6 +30,7 @@ def deploy(rooms: Rooms, *, release_id: str, run_id: str, put_back: bool = False
     from shipway.records.releases import append_event, get_release, serving
 
     release = get_release(rooms.records, release_id)
+    require_own(rooms, release)
     lease = leases.take(rooms, stage=release.stage, run_id=run_id)
     points.passed("deploy.leased")
     try:
@@ -49,6 +51,20 @@ def deploy(rooms: Rooms, *, release_id: str, run_id: str, put_back: bool = False
         "previous": champion.id if champion else None,
         "fence": lease.fence,
     }
+
+
+def require_own(rooms: Rooms, release: Release) -> None:
+    """Refuse a release that is of another model, or of a stage that the environment does not have.
+
+    :raises ReleaseFailed: naming both.
+    """
+    stages = [stage.name for stage in rooms.environment.stages]
+    if release.model != rooms.spec.model or release.stage not in stages:
+        raise ReleaseFailed(
+            f"Release {release.id} is of {release.model} on {release.stage}, "
+            f"not of {rooms.spec.model} on {' or '.join(stages)}.",
+            hint="Start the workflow of its own model.",
+        )
 
 
 def check_ready(rooms: Rooms, *, stage: str, release_id: str) -> Probe:

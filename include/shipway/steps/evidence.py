@@ -20,6 +20,7 @@ def gather(rooms: Rooms, *, stage: str, built: dict[str, Any], requested_by: str
     :returns: plain JSON; ``binding`` in it is exactly what a yes binds.
     :raises RecordsUnavailable: when PostgreSQL does not answer.
     """
+    from shipway.records.approvals import binding
     from shipway.records.releases import open_release, serving
 
     release = open_release(
@@ -46,7 +47,7 @@ def gather(rooms: Rooms, *, stage: str, built: dict[str, Any], requested_by: str
         "champion": _champion(rooms, champion),
         "rollout": list(rooms.spec.rollout.steps),
         "serving": rooms.serving_options,
-        "binding": binding(release, champion),
+        "binding": binding(release, champion.id if champion else None),
     }
 
 
@@ -54,17 +55,6 @@ _SHOWN = (
     "version", "content_digest", "manifest_digest", "image", "image_digest", "parent", "registered_by", "registered_at",
     "metrics", "snapshot", "code_revision", "decision", "notes", "golden", "size", "file_count",
 )  # fmt: skip
-
-
-def binding(release: Release, champion: Release | None) -> dict[str, Any]:
-    """Return exactly what an approval binds: content, image, stage, spec, and the champion at that time."""
-    return {
-        "content_digest": release.content_digest,
-        "image_digest": release.image_digest,
-        "stage": release.stage,
-        "spec_digest": release.spec_digest,
-        "champion": champion.id if champion else None,
-    }
 
 
 def approvers(rooms: Rooms, evidence: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shipway.registry.manifest import Manifest
 from shipway.steps.registering import register_directory
-from shipway.steps.retrain import code_revision, evaluate, train
+from shipway.steps.retrain import code_revision, evaluate, figures, train
 from shipway.steps.rooms import Rooms
 
 
@@ -30,7 +30,7 @@ def train_first(rooms: Rooms, *, development: Path, registered_by: str) -> tuple
         rooms,
         Path(candidate),
         registered_by=registered_by,
-        metrics={"ks": measured["challenger_ks"], "auc": measured["challenger_auc"]},
+        metrics=figures(measured),
         snapshot=snapshot.digest,
         code_revision=code_revision(rooms),
         notes={"held_back": {name: measured[name] for name in ("entities", "rows", "goods", "bads")}},

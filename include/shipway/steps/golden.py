@@ -6,7 +6,8 @@ import json
 import time
 from typing import Any
 
-from shipway.errors import ReleaseFailed
+from shipway.client import score_of
+from shipway.errors import ReleaseFailed, ScoringError
 from shipway.records.releases import Release
 from shipway.steps.rooms import Rooms
 
@@ -77,7 +78,12 @@ def _post(rooms: Rooms, endpoint: str, golden: list[dict[str, Any]]) -> tuple[in
 
 
 def _compare(rooms: Rooms, release: Release, golden: list[dict[str, Any]], answer: dict[str, Any]) -> dict[str, Any]:
-    differences = [abs(row["score"] - score) for row, score in zip(golden, answer["predictions"], strict=True)]
+    output = rooms.spec.serving.output
+    try:
+        scores = [score_of(prediction, output) for prediction in answer["predictions"]]
+    except ScoringError as error:
+        raise ReleaseFailed(f"{release.id} does not answer golden requests with scores: {error}") from None
+    differences = [abs(row["score"] - score) for row, score in zip(golden, scores, strict=True)]
     largest = max(differences, default=0.0)
     if largest > rooms.spec.golden.tolerance:
         raise ReleaseFailed(

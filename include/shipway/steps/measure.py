@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from shipway.monitoring.window import window
@@ -11,10 +12,13 @@ from shipway.records.scores import Labelled
 from shipway.steps import points
 from shipway.steps.aliases import repair
 from shipway.steps.rooms import Rooms
+from shipway.steps.settle import repair_traffic
 
 
 def measure(rooms: Rooms, *, as_of: datetime) -> dict[str, Any]:
-    """Measure a window of business time that ends at ``as_of``, with the outcomes known then, and store it.
+    """Measure a window of business time with the outcomes known at ``as_of``, and store it.
+
+    The window ends ``ripe_days`` before ``as_of``: younger scores have too few of their outcomes yet.
 
     Nothing rests on the wall clock: the same ``as_of`` gives the same window, and a second run gets the stored rows.
 
@@ -26,7 +30,7 @@ def measure(rooms: Rooms, *, as_of: datetime) -> dict[str, Any]:
     from shipway.records.scores import labelled
 
     rules = rooms.spec.monitoring
-    start, end = window(as_of, rules.window_days)
+    start, end = window(as_of - timedelta(days=rules.ripe_days), rules.window_days)
     found = labelled(
         rooms.records,
         rooms.spec.model,
@@ -48,7 +52,7 @@ def measure(rooms: Rooms, *, as_of: datetime) -> dict[str, Any]:
         "verdict": of_champion.verdict if of_champion else "insufficient",
         "measured": _plain(of_champion) if of_champion else None,
         "versions": [_plain(row) for row in rows],
-        "thresholds": _thresholds(rooms),
+        "thresholds": of_champion.thresholds if of_champion else _thresholds(rooms),
         "repaired": _repair(rooms),
     }
 
@@ -100,9 +104,12 @@ def _plain(row: Performance) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _repair(rooms: Rooms) -> str | None:
-    """The nightly run also repairs the alias; a registry that is away must not cost the verdict."""
-    try:
-        return repair(rooms)
-    except Exception as error:  # whatever an adapter raises
-        return f"the champion alias could not be checked ({type(error).__name__})"
+def _repair(rooms: Rooms) -> list[str]:
+    """The nightly run also repairs traffic and alias; a target or registry that is away must not cost the verdict."""
+    done = []
+    for what, work in (("traffic", partial(repair_traffic, stage=rooms.last_stage)), ("alias", repair)):
+        try:
+            done.append(work(rooms))
+        except Exception as error:  # whatever an adapter raises
+            done.append(f"the champion's {what} could not be checked ({type(error).__name__})")
+    return [one for one in done if one]

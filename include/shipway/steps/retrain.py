@@ -12,7 +12,7 @@ from typing import Any
 
 from shipway.errors import TrainingError
 from shipway.partial import partial_folder
-from shipway.registry.manifest import MODEL_FOLDER
+from shipway.registry.manifest import MODEL_FOLDER, canonical, sha256
 from shipway.steps import lease as leases
 from shipway.steps import points
 from shipway.steps.aliases import CHALLENGER, CHAMPION
@@ -43,10 +43,12 @@ def run_id(model: str, *, champion: int | None, cause: str) -> str:
     return f"retrain__{model}__v{champion or 0}__{cause}"
 
 
-def begin(rooms: Rooms, *, cause: str, as_of: datetime, run_id: str) -> dict[str, Any]:
+def begin(rooms: Rooms, *, cause: str, as_of: datetime, run_id: str, expected: int | None = None) -> dict[str, Any]:
     """Claim the retrain of this champion for this cause.
 
-    :returns: ``champion`` (version), ``cause`` and ``claimed``: False when another run has it already.
+    :param expected: the champion that was judged; another one that serves by now is not retrained for it.
+    :returns: ``champion`` (version), ``cause`` and ``claimed``: False when another run has it already, or another
+        champion serves than was judged.
     :raises TrainingError: when no version serves, so there is nothing to compare with.
     """
     from shipway.records.releases import serving
@@ -58,7 +60,7 @@ def begin(rooms: Rooms, *, cause: str, as_of: datetime, run_id: str) -> dict[str
             f"No version of {rooms.spec.model} serves, so there is no champion to challenge.",
             hint=f"Train and register the first version: shipway train {rooms.spec.model}.",
         )
-    claimed = claim(
+    claimed = expected in (None, champion.version) and claim(
         rooms.records, model=rooms.spec.model, champion=champion.version, cause=cause, run_id=run_id, as_of=as_of
     )
     points.passed("begin.claimed")
@@ -80,7 +82,7 @@ def take_snapshot(rooms: Rooms, *, champion: int, as_of: datetime) -> dict[str, 
     if digest is None:
         raise TrainingError(
             f"Version {champion} names no training snapshot, so nobody knows which applicants it has seen.",
-            hint="Register versions that Shipway trained, or name their snapshot.",
+            hint="Let a version that `shipway train` or a retrain made serve first.",
         )
     days = rooms.spec.monitoring.outcome_days
     fields = field_rows(rooms.records, rooms.spec.model, as_of=as_of, outcome_days=days, stage=rooms.last_stage)
@@ -166,7 +168,7 @@ def register(
         rooms,
         Path(candidate),
         registered_by=REGISTERED_BY,
-        metrics={"ks": comparison["challenger_ks"], "auc": comparison["challenger_auc"]},
+        metrics=figures(comparison),
         parent=begun["champion"],
         snapshot=snapshot,
         code_revision=code_revision(rooms),
@@ -177,7 +179,9 @@ def register(
         lease=lease,
     )
     points.passed("register.registered")
-    if comparison["decision"] == "accepted":
+    # A run that is cleared and runs again finds its version, and stays with what was decided and registered then.
+    comparison = manifest.notes["comparison"]
+    if manifest.decision == "accepted":
         with leases.held(rooms, lease):
             _propose(rooms, manifest.version)
     points.passed("register.proposed")
@@ -186,24 +190,31 @@ def register(
         model=rooms.spec.model,
         champion=begun["champion"],
         cause=begun["cause"],
-        decision=comparison["decision"],
+        decision=manifest.decision,
         challenger=manifest.version,
         detail=comparison,
     )
     points.passed("register.finished")
     return {
         "version": manifest.version,
-        "decision": comparison["decision"],
+        "decision": manifest.decision,
         "content_digest": manifest.content_digest,
         "manifest_digest": manifest.digest,
     }
 
 
+def figures(comparison: dict[str, Any]) -> dict[str, float]:
+    """Return the challenger's figures of a comparison; too few rows give none."""
+    named = {"ks": comparison["challenger_ks"], "auc": comparison["challenger_auc"]}
+    return {name: value for name, value in named.items() if value is not None}
+
+
 def code_revision(rooms: Rooms) -> str:
-    """Return ``sha256:…`` of the training script: the revision of the code that made a version."""
-    script = rooms.spec.folder / rooms.spec.training.script
-    digest = hashlib.sha256(script.read_bytes() + json.dumps(rooms.spec.training.parameters, sort_keys=True).encode())
-    return f"sha256:{digest.hexdigest()}"
+    """Return ``sha256:…`` of all that makes a version besides its data: the folder's code and how it is called."""
+    training = rooms.spec.training
+    code = {file.name: sha256(file) for file in rooms.spec.folder.glob("*.py")}
+    called = {"script": training.script, "parameters": training.parameters, "interpreter": training.interpreter}
+    return f"sha256:{hashlib.sha256(canonical([code, called])).hexdigest()}"
 
 
 def _development(rooms: Rooms) -> Path | None:

@@ -6,8 +6,11 @@ from typing import Any
 
 from shipway.errors import LeaseHeld
 from shipway.steps import lease as leases
-from shipway.steps.deploy import withdraw
+from shipway.steps.deploy import give_traffic_back, withdraw
 from shipway.steps.rooms import Rooms
+
+#: Holder of the lease while the nightly run repairs the traffic.
+REPAIR = "repair"
 
 
 def settle(rooms: Rooms, *, stage: str, release_id: str, run_id: str, why: str) -> dict[str, Any]:
@@ -32,6 +35,35 @@ def settle(rooms: Rooms, *, stage: str, release_id: str, run_id: str, why: str) 
     finally:
         leases.give_back(rooms, lease)
     return {"serving": champion.id if champion else None, "settled": True}
+
+
+def repair_traffic(rooms: Rooms, *, stage: str) -> str | None:
+    """Give all traffic to the champion where an outage left it split and nobody could clean up.
+
+    While a release holds the lease nothing is touched: the split is its own.
+
+    :returns: what was repaired, or None where nothing had to be.
+    """
+    from shipway.records.releases import serving
+
+    champion = serving(rooms.records, rooms.spec.model, stage)
+    if champion is None or rooms.target(stage).observe(rooms.spec.model).weights == {champion.id: 100}:
+        return None
+    try:
+        lease = leases.take(rooms, stage=stage, run_id=REPAIR)
+    except LeaseHeld:
+        return None
+    try:
+        found = rooms.target(stage).observe(rooms.spec.model)  # the release may have ended in between
+        champion = serving(rooms.records, rooms.spec.model, stage)
+        if champion is None or found.weights == {champion.id: 100}:
+            return None
+        if champion.id not in found.releases:
+            return f"{champion.id} shall serve and does not run: put it back by its release workflow"
+        give_traffic_back(rooms, champion, stage=stage, fence=lease.fence)
+    finally:
+        leases.give_back(rooms, lease)
+    return f"traffic was {found.weights or 'nowhere'}, and is with {champion.id} again"
 
 
 def note_answer(rooms: Rooms, *, release_id: str, decision: str, run_id: str, detail: dict[str, Any]) -> None:

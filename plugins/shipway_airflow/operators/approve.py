@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import AirflowSkipException
 
 from shipway.notify import texts
 from shipway.steps.approve import body, record_answer, subject
@@ -50,8 +51,11 @@ class ApproveOperator(ApprovalOperator):
     def execute(self, context: Context) -> Any:
         """Show the evidence of this very moment, and wait for an answer without a worker.
 
+        :raises AirflowSkipException: when this run put a release of an earlier stage back.
         :raises AirflowFailException: when nobody may approve, or the evidence cannot be had.
         """
+        if pulled(context, "plan", "put_back"):
+            raise AirflowSkipException("This run puts an older release back; nothing goes further.")
         with judged(context):
             rooms = RoomsHook(self.model).open()
             evidence = gather(

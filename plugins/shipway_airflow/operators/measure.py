@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BaseBranchOperator
 
+from shipway.errors import ShipwayError
 from shipway.notify import texts
 from shipway.steps.measure import measure
 from shipway.steps.rooms import Rooms
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
 
 
 def business_date(context: Context) -> datetime:
-    """Return the run's date: the form's ``as_of``, else the end of the data interval, else when it was due."""
+    """Return the run's date: the form's ``as_of``, else the end of the data interval, else when it was due.
+
+    :raises ShipwayError: when the form holds no date.
+    """
     asked = context["params"].get("as_of")
     if asked:
-        date = datetime.fromisoformat(asked)
+        try:
+            date = datetime.fromisoformat(asked)
+        except ValueError:
+            raise ShipwayError(f"as_of is '{asked}', not a date.", hint="Write it like 2026-04-01.") from None
         return date if date.tzinfo else date.replace(tzinfo=UTC)
     found = context.get("data_interval_end") or context["dag_run"].run_after
     return datetime.fromtimestamp(found.timestamp(), UTC)  # Airflow's own class loses its zone when days are taken off

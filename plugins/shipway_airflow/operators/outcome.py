@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -24,7 +25,8 @@ class OutcomeOperator(StepOperator):
     """
 
     def __init__(self, *, stages: list[str], **kwargs: Any) -> None:
-        super().__init__(trigger_rule="all_done", **kwargs)
+        # It alone cleans up after the others, so it outlasts an outage that they did not: half an hour.
+        super().__init__(trigger_rule="all_done", retries=60, retry_delay=timedelta(seconds=30), **kwargs)
         self.stages = stages
 
     def step(self, rooms: Rooms, context: Context) -> dict[str, Any]:

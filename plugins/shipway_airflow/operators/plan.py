@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BaseBranchOperator
 
+from shipway.steps.deploy import require_own
 from shipway.steps.rooms import Rooms
 from shipway_airflow.operators.step import StepOperator
 
@@ -25,6 +26,7 @@ class PlanOperator(StepOperator, BaseBranchOperator):
         """Return the task that comes next.
 
         :raises RecordsError: when the form names a release that does not exist.
+        :raises ReleaseFailed: when it is of another model or stage.
         """
         release_id = context["params"]["put_back"]
         if not release_id:
@@ -32,6 +34,7 @@ class PlanOperator(StepOperator, BaseBranchOperator):
         from shipway.records.releases import get_release
 
         release = get_release(rooms.records, release_id)
+        require_own(rooms, release)
         context["ti"].xcom_push(
             key="put_back", value={"release": release.id, "stage": release.stage, "version": release.version}
         )

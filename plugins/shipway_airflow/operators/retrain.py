@@ -26,9 +26,12 @@ class SnapshotOperator(StepOperator):
         """
         as_of = business_date(context)
         cause = context["params"]["cause"] or context["run_id"]
-        begun = retrain.begin(rooms, cause=cause, as_of=as_of, run_id=context["run_id"])
+        judged = context["params"]["champion"]
+        begun = retrain.begin(rooms, cause=cause, as_of=as_of, run_id=context["run_id"], expected=judged)
         if not begun["claimed"]:
-            raise AirflowSkipException(f"Version {begun['champion']} was retrained for {cause} already.")
+            raise AirflowSkipException(
+                f"Version {begun['champion']} serves: it was retrained for {cause} already, or another was judged."
+            )
         snapshot = retrain.take_snapshot(rooms, champion=begun["champion"], as_of=as_of)
         message = texts.retrain_started(self.model, champion=begun["champion"], cause=cause, **about(context))
         tell(rooms, context, message)

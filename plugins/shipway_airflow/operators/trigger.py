@@ -82,7 +82,7 @@ class RetrainOperator(NextOperator):
             not_due = due(RoomsHook(self.model).open(), as_of=datetime.fromisoformat(measured["as_of"]))
         if not_due:
             raise AirflowSkipException(f"No retrain by itself: {not_due}. Start {self.trigger_dag_id} by hand.")
-        conf = {"cause": UNDERPERFORMING, "as_of": measured["as_of"]}
+        conf = {"cause": UNDERPERFORMING, "as_of": measured["as_of"], "champion": measured["champion"]}
         return run_id(self.model, champion=measured["champion"], cause=UNDERPERFORMING), conf
 
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.errors import ShipwayError, SpecError
-from shipway.records.approvals import BOUND, evidence_digest
+from shipway.records.approvals import BOUND, binding, evidence_digest
 from shipway.records.releases import Release
 from shipway.spec.environment import ApprovalRule, Environment, Stage
 from shipway.spec.model import ModelSpec, Rollout
 from shipway.steps.approve import _decision, body, subject
-from shipway.steps.evidence import approvers, binding
+from shipway.steps.evidence import approvers
 from shipway.steps.registering import golden_requests
 from shipway.steps.rooms import Rooms
 
@@ -79,7 +79,7 @@ def test_an_approval_binds_the_release_and_the_champion(name):
     assert set(bound) == set(BOUND)
     other = replace(RELEASE, **{name: "other"})
     assert evidence_digest(binding(other, None)) != evidence_digest(bound)
-    assert evidence_digest(binding(RELEASE, other)) != evidence_digest(bound)
+    assert evidence_digest(binding(RELEASE, other.id)) != evidence_digest(bound)
     moved = replace(RELEASE, id="x", image="elsewhere@sha256:i", requested_by="run-2")
     assert binding(moved, None) == bound
 
