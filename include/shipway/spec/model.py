@@ -60,7 +60,8 @@ class Monitoring(Part):
     """When and how a version's performance is judged."""
 
     schedule: str = Field("0 3 * * *", description="cron, UTC")
-    window_days: int = Field(90, ge=1, description="length of the window of business time that ends at the run's date")
+    window_days: int = Field(90, ge=1, description="length of the window of business time")
+    ripe_days: int = Field(0, ge=0, description="the window ends this many days before the run's date")
     outcome_days: int = Field(90, ge=1, description="an outcome counts for a score at most this many days older")
     ks_minimum: Share = 0.45
     ks_watch: Share = 0.50
