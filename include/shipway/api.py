@@ -14,26 +14,22 @@ The environment file says where registry and records live (``SHIPWAY_ENVIRONMENT
 
 from __future__ import annotations
 
-import csv
 import getpass
 import os
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from shipway.errors import RecordsUnavailable, ScoringError, ShipwayError
+from shipway import client, tables
+from shipway.errors import RecordsUnavailable, ShipwayError
 from shipway.registry.manifest import Manifest
-from shipway.spec.model import ModelSpec
 from shipway.spec.reading import read_environment, read_model
 from shipway.steps.rooms import Rooms
 
 #: libpq URL of the records, for people and notebooks; tasks use an Airflow Connection.
 RECORDS_VARIABLE = "SHIPWAY_RECORDS_URL"
 #: Instances in one request.
-BATCH = 100
-_TIMEOUT = 30
+BATCH = client.BATCH
 
 
 def open_rooms(model: str, *, with_records: bool = True) -> Rooms:
@@ -124,11 +120,10 @@ def endpoint_of(model: str, stage: str | None = None) -> str:
 def read_rows(model: str, file: str | Path) -> list[dict[str, Any]]:
     """Read a CSV of applicants into instances: numbers as numbers, empty values as None.
 
-    :raises ScoringError: naming the row and the column of a value that is not a number.
+    :param file: CSV in UTF-8 with the entity and every input.
+    :raises ScoringError: naming what is missing, or the row and the column of a value that is not a finite number.
     """
-    spec = read_model(model)
-    with Path(file).open(newline="", encoding="utf-8-sig") as stream:
-        return [_instance(spec, number, row) for number, row in enumerate(csv.DictReader(stream), start=2)]
+    return tables.read_applicants(read_model(model), Path(file))
 
 
 def score(
@@ -142,24 +137,18 @@ def score(
     """Score applicants through the endpoint, as a client application does.
 
     A request that was not answered is sent again: its instances carry idempotency keys, so none is counted twice.
+    An instance without a key gets one: SHA-256 over its values and its row number in ``rows``. The same rows in the
+    same order therefore add no second scores; identical rows stay two. To score the same rows anew, give keys.
 
     :param rows: instances with every input, the entity, and if possible an idempotency key and a business time.
     :param endpoint: base URL; else that of the last stage.
     :param batch: instances in one request.
     :param progress: gets the number of rows that were answered.
     :returns: for each row, in order: ``entity``, ``id`` of the score, ``score``, ``version``.
-    :raises ScoringError: when the endpoint refuses, with its own words.
+    :raises ScoringError: when the endpoint refuses, with its own words, or answers as no gateway does.
     """
     spec = read_model(model)
-    url = f"{(endpoint or endpoint_of(model)).rstrip('/')}/v1/models/{model}:predict"
-    session = _session()
-    for some in _batches(rows, batch):
-        answer = _predict(session, url, some)
-        for row, value, number in zip(some, answer["predictions"], answer["shipway"]["ids"], strict=True):
-            entity = row.get(spec.scoring.entity)
-            yield {"entity": entity, "id": number, "score": value, "version": answer["shipway"]["version"]}
-        if progress:
-            progress(len(some))
+    return client.score(spec, rows, endpoint=endpoint or endpoint_of(model), batch=batch, progress=progress)
 
 
 def outcomes(model: str, file: str | Path) -> int:
@@ -171,8 +160,7 @@ def outcomes(model: str, file: str | Path) -> int:
     from shipway.records.outcomes import add_outcomes
 
     rooms = open_rooms(model)
-    with Path(file).open(newline="", encoding="utf-8-sig") as stream:
-        rows = [_outcome(rooms.spec, number, row) for number, row in enumerate(csv.DictReader(stream), start=2)]
+    rows = tables.read_outcomes(rooms.spec, Path(file))
     return add_outcomes(rooms.records, model, rows, source=Path(file).name)
 
 
@@ -215,72 +203,3 @@ def _observed(rooms: Rooms, stage: str) -> dict[str, Any]:
         for one in found.releases.values()
     ]
     return {"endpoint": found.endpoint, "releases": releases, "problem": ""}
-
-
-def _instance(spec: ModelSpec, number: int, row: dict[str, str]) -> dict[str, Any]:
-    instance: dict[str, Any] = {}
-    for name, text in row.items():
-        kind = spec.inputs.get(name)
-        if kind == "number":
-            instance[name] = _number(number, name, text)
-        elif kind or name in (spec.scoring.entity, spec.scoring.key, spec.scoring.business_time):
-            instance[name] = text.strip() or None
-    return instance
-
-
-def _number(number: int, name: str, text: str) -> float | None:
-    if not text.strip():
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise ScoringError(f"Row {number}: {name} is {text!r}, not a number.", field=name) from None
-
-
-def _outcome(spec: ModelSpec, number: int, row: dict[str, str]) -> tuple[str, int, datetime, datetime]:
-    try:
-        occurred, known = (_time(row[name]) for name in ("OCCURRED_AT", "KNOWN_AT"))
-        return row[spec.scoring.entity], int(float(row[spec.target])), occurred, known
-    except KeyError as error:
-        raise ScoringError(f"Row {number} has no column {error}.", field=str(error)) from None
-    except ValueError as error:
-        raise ScoringError(f"Row {number}: {error}.") from None
-
-
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _batches(rows: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    stream = iter(rows)
-    while some := list(islice(stream, size)):
-        yield some
-
-
-def _session() -> Any:
-    """Return a session that sends again what was not answered; the keys make that safe."""
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3 import Retry
-
-    session = requests.Session()
-    again = Retry(
-        total=6, backoff_factor=0.3, status_forcelist=(502, 503, 504), allowed_methods=None, raise_on_status=False
-    )
-    session.mount("http://", HTTPAdapter(max_retries=again))
-    session.mount("https://", HTTPAdapter(max_retries=again))
-    return session
-
-
-def _predict(session: Any, url: str, instances: list[dict[str, Any]]) -> dict[str, Any]:
-    import requests
-
-    try:
-        answer = session.post(url, json={"instances": instances}, timeout=_TIMEOUT)
-    except requests.RequestException as error:
-        raise ScoringError(f"{url} did not answer ({type(error).__name__}).", hint="Is the model released?") from None
-    if not answer.ok:
-        raise ScoringError(f"{url} answered {answer.status_code}: {answer.text[:500]}")
-    content: dict[str, Any] = answer.json()
-    return content
