@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from airflow.sdk import get_parsing_context
@@ -12,11 +11,8 @@ from shipway.errors import SpecError, SpecErrors
 from shipway.spec.environment import Environment
 from shipway.spec.model import ModelSpec
 from shipway.spec.reading import model_names, models_folder, read_environment, read_model
+from shipway.spec.storable import environment_problems, model_problems
 
-#: The release DAG's own task ids: a stage of that name would be a second one.
-RESERVED = frozenset({"plan", "prebuild", "build", "ask_again", "outcome"})
-#: Airflow keeps a display name in a column; one that does not fit would keep all DAGs of the file from being stored.
-LONGEST_TITLE = 200
 #: The page of a DAG is no place for more rows than this; the task's log has them all.
 MOST_ROWS = 100
 
@@ -49,9 +45,9 @@ def checked_environment() -> Environment:
     :raises SpecErrors: when its file is broken; without its stages no model can be released.
     """
     found = read_environment()
-    taken = [stage.name for stage in found.stages if stage.name in RESERVED]
-    if taken:
-        raise SpecErrors([_taken(found.name, stage) for stage in taken])
+    refused = environment_problems(found)
+    if refused:
+        raise SpecErrors(refused)
     return found
 
 
@@ -100,28 +96,10 @@ def shown(found: Sequence[SpecError]) -> str:
 def _model(name: str) -> ModelSpec:
     """Read a model's spec, and refuse what would keep Airflow from storing the DAGs of all models."""
     spec = read_model(name)
-    file = str(spec.folder / "model.yaml")
-    found = []
-    if not spec.title.isprintable() or len(spec.title) > LONGEST_TITLE:
-        problem = f"expected one line of at most {LONGEST_TITLE} characters."
-        found.append(SpecError(file=file, key="title", problem=problem))
-    if not _is_cron(spec.monitoring.schedule):
-        problem = f"expected a cron expression, found '{spec.monitoring.schedule[:60]}'."
-        found.append(SpecError(file=file, key="monitoring.schedule", problem=problem, hint='For example "0 3 * * *".'))
-    if found:
-        raise SpecErrors(found)
+    refused = model_problems(spec)
+    if refused:
+        raise SpecErrors(refused)
     return spec
-
-
-@lru_cache(maxsize=1000)  # most models share a schedule
-def _is_cron(expression: str) -> bool:
-    """Say whether it is five fields that a date can match; Airflow itself asks croniter, but only after parsing."""
-    from croniter import CroniterError, croniter  # type: ignore[import-untyped]
-
-    try:
-        return len(expression.split()) == 5 and croniter(expression, 0.0).get_next(float) > 0
-    except CroniterError:
-        return False
 
 
 def _errors(read: Callable[..., object], *arguments: str) -> list[SpecError]:
@@ -130,11 +108,6 @@ def _errors(read: Callable[..., object], *arguments: str) -> list[SpecError]:
     except SpecErrors as errors:
         return list(errors.errors)
     return []
-
-
-def _taken(name: str, stage: str) -> SpecError:
-    problem = f"no stage can be named '{stage}', for a task of the release is."
-    return SpecError(file=f"environment '{name}'", key="stages", problem=problem, hint="Give the stage another name.")
 
 
 def _no_folder(folder: str, problem: str) -> SpecError:

@@ -62,7 +62,7 @@ class Monitoring(Part):
     schedule: str = Field("0 3 * * *", description="cron, UTC")
     window_days: int = Field(90, ge=1, description="length of the window of business time")
     ripe_days: int = Field(0, ge=0, description="the window ends this many days before the run's date")
-    outcome_days: int = Field(90, ge=1, description="an outcome counts for a score at most this many days older")
+    outcome_days: int = Field(90, ge=1, description="an outcome counts for a score less than this many days older")
     ks_minimum: Share = 0.45
     ks_watch: Share = 0.50
     minimum_events: int = Field(30, ge=1, description="fewer goods or fewer bads than this: insufficient")

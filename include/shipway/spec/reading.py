@@ -12,7 +12,9 @@ from shipway.errors import SpecError, SpecErrors
 from shipway.spec.document import read_document
 from shipway.spec.environment import Environment
 from shipway.spec.explain import explain
+from shipway.spec.golden import read_golden
 from shipway.spec.model import ModelSpec
+from shipway.spec.storable import model_problems
 
 #: Another environment file than ``include/config/environment.yaml``.
 ENVIRONMENT_VARIABLE = "SHIPWAY_ENVIRONMENT"
@@ -68,18 +70,39 @@ def read_environment(file: Path | None = None) -> Environment:
 
 
 def read_all() -> tuple[list[ModelSpec], list[SpecError]]:
-    """Read every model's spec, and collect the problems of the broken ones.
+    """Read every model's spec and golden requests, judge also what Airflow asks, and collect all problems.
+
+    This reads more than a DAG file does; it is what people ask before they commit.
 
     :returns: the good specs, and all problems of the others.
     """
     good: list[ModelSpec] = []
-    problems: list[SpecError] = []
+    problems: list[SpecError] = _folder_problems(models_folder())
     for name in model_names():
         try:
-            good.append(read_model(name))
+            spec = read_model(name)
         except SpecErrors as errors:
             problems.extend(errors.errors)
+            continue
+        found = [*model_problems(spec), *_golden_problems(spec)]
+        problems.extend(found)
+        if not found:
+            good.append(spec)
     return good, problems
+
+
+def _folder_problems(folder: Path) -> list[SpecError]:
+    if folder.is_dir():
+        return []
+    return [SpecError(file=str(folder), key="", problem="is no folder.", hint=f"See {MODELS_VARIABLE}.")]
+
+
+def _golden_problems(spec: ModelSpec) -> tuple[SpecError, ...]:
+    try:
+        read_golden(spec)
+    except SpecErrors as errors:
+        return errors.errors
+    return ()
 
 
 def _read(file: Path, kind: type[_Spec]) -> _Spec:

@@ -21,8 +21,8 @@ def folder(tmp_path, monkeypatch):
 
 def add(folder, name, text):
     (folder / name).mkdir(exist_ok=True)
-    for beside in ("golden.json", "train.py"):
-        (folder / name / beside).write_text("")
+    for beside, content in (("golden.json", '[{"A": 1, "B": "x"}]'), ("train.py", "")):
+        (folder / name / beside).write_text(content)
     file = folder / name / "model.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     return file
@@ -176,6 +176,56 @@ def test_a_broken_spec_does_not_hide_the_good_ones(folder):
     good, wrong = reading.read_all()
     assert [spec.model for spec in good] == ["toy"]
     assert {error.data["key"] for error in wrong} == {"title", "titel", "inputs", "target"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"title": "x" * 201}, "title: expected one line of at most 200 characters."),
+        ({"title": "a\nb"}, "title: expected one line of at most 200 characters."),
+        ({"monitoring": {"schedule": "every night"}}, "monitoring.schedule: expected a cron expression, found "
+         "'every night'. For example \"0 3 * * *\"."),
+        ({"monitoring": {"schedule": "0 0 31 2 *"}}, "monitoring.schedule: expected a cron expression, found "
+         "'0 0 31 2 *'. For example \"0 3 * * *\"."),
+        ({"monitoring": {"schedule": "@daily"}}, "monitoring.schedule: expected a cron expression, found '@daily'. "
+         "For example \"0 3 * * *\"."),
+    ],
+)  # fmt: skip
+def test_reading_all_names_what_airflow_would_refuse(folder, changes, expected):
+    file = add(folder, "toy", yaml.safe_dump({**GOOD, **changes}))
+    assert reading.read_model("toy").model == "toy"
+    good, wrong = reading.read_all()
+    assert good == []
+    assert [str(error) for error in wrong] == [f"{file}: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("golden", "expected"),
+    [
+        ("", [": is not JSON: Expecting value: line 1 column 1 (char 0)."]),
+        ("é".encode("latin-1"), [": is not JSON: 'utf-8' codec can't decode byte 0xe9 in position 0: "
+         "unexpected end of data."]),
+        ('[{"A": NaN, "B": ""}]', [": is not JSON: NaN is no number of JSON, a missing value is null."]),
+        ("{}", [": expected a list with at least one instance."]),
+        ("[]", [": expected a list with at least one instance."]),
+        ('[{"A": 1, "B": "x"}, 3]', [": 1: expected an instance (input: value), found int."]),
+        ('[{"A": 1}, {"A": 1, "B": "x", "BAD": 1}]', [
+            ": 0: expected exactly the inputs A, B; B is missing.",
+            ": 1: expected exactly the inputs A, B; BAD is none.",
+        ]),
+    ],
+)  # fmt: skip
+def test_reading_all_names_golden_requests_that_are_none(folder, golden, expected):
+    file = folder / "toy" / "golden.json"
+    file.write_bytes(golden if isinstance(golden, bytes) else golden.encode())
+    assert reading.read_model("toy").model == "toy"
+    assert [str(error) for error in reading.read_all()[1]] == [f"{file}{one}" for one in expected]
+
+
+def test_a_folder_of_models_that_is_not_there_is_named(folder, monkeypatch):
+    monkeypatch.setenv("SHIPWAY_MODELS", str(folder / "nowhere"))
+    ((error,), good) = reading.read_all()[::-1]
+    assert (good, str(error)) == ([], f"{folder / 'nowhere'}: is no folder. See SHIPWAY_MODELS.")
 
 
 def test_the_project_s_own_files_are_good():
