@@ -17,10 +17,10 @@ from typing import Any
 from aiohttp import web
 
 from shipway.errors import ModelError, RecordsUnavailable, ScoringError, TargetUnavailable
-from shipway.serving import instances, process, tfrest
+from shipway.serving import instances, process, tfrest, values
 from shipway.serving.gateway_config import URL_VARIABLE, GatewayConfig
 from shipway.serving.instances import Fields, Scored
-from shipway.serving.scorelog import ScoreLog, Written
+from shipway.serving.scorelog import KeyConflict, ScoreLog, Written
 from shipway.serving.upstream import Upstream, UpstreamRefused
 
 #: Header with which a release's verification marks its golden requests.
@@ -77,7 +77,7 @@ class Gateway:
         scores = [self._score(prediction, index) for index, prediction in enumerate(predictions)]
         origin = "golden" if golden else "client"
         rows = [self._row(one, score, origin) for one, score in zip(scored, scores, strict=True)]
-        written = await self._log.append(rows)
+        written = await self._write(rows)
         return process.answer(self._answer(asked.layout, predictions, written))
 
     async def _open(self, _: web.Application) -> AsyncIterator[None]:
@@ -130,6 +130,14 @@ class Gateway:
             "score": score,
         }
 
+    async def _write(self, rows: list[dict[str, Any]]) -> list[Written]:
+        try:
+            return await self._log.append(rows)
+        except KeyConflict as error:
+            # Neither the score nor the name of the other applicant is this client's business.
+            problem = "was used for another applicant before: send a key of its own with each application."
+            raise _KeyTaken(str(values.bad(self._fields.key, error.index, problem))) from None
+
     def _answer(self, layout: tfrest.Layout, predictions: list[Any], written: Sequence[Written]) -> dict[str, Any]:
         outputs = self._outputs(predictions, [row.score for row in written])
         return tfrest.answer(layout, outputs) | {
@@ -161,11 +169,15 @@ class _NotGolden(ScoringError):
     """A request that claims to be golden and is not."""
 
 
+class _KeyTaken(ScoringError):
+    """An idempotency key that another applicant has."""
+
+
 @web.middleware
 async def _refusals(request: web.Request, handler: process.Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except _NotGolden as error:
+    except (_NotGolden, _KeyTaken) as error:
         return process.failure(409, str(error))
     except UpstreamRefused as error:
         # What the client did wrong passes through; what the model server did wrong is a bad gateway.

@@ -12,12 +12,25 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from shipway.errors import RecordsUnavailable
+from shipway.errors import RecordsError, RecordsUnavailable
 
 log = logging.getLogger(__name__)
 
 _APPEND = "select ordinal, id, score, version, repeated from shipway.append_scores(%s::jsonb) order by ordinal"
+#: SQLSTATE of ``shipway.append_scores``; the detail is the row's number, from 1.
+_KEY_CONFLICT = "SW001"
 _HINT = "Send the request again, with the same idempotency key."
+
+
+class KeyConflict(RecordsError):
+    """An idempotency key that stands for another entity already; nothing was written.
+
+    :param index: position of the row in the call, from 0.
+    """
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"The key of row {index + 1} stands for another entity already.", index=index)
+        self.index = index
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,7 @@ class ScoreLog:
 
         :param rows: see ``shipway.append_scores``.
         :returns: one per row, in the same order.
+        :raises KeyConflict: when a key is that of another entity.
         :raises RecordsUnavailable: when PostgreSQL does not confirm in time; the rows may be there all the same.
         """
         found = await self._query(_APPEND, (json.dumps(rows, allow_nan=False),))
@@ -107,6 +121,8 @@ class ScoreLog:
         except PoolTimeout:
             raise _unavailable("no connection") from None
         except psycopg.Error as error:
+            if error.sqlstate == _KEY_CONFLICT:
+                raise KeyConflict(int(error.diag.message_detail or 1) - 1) from None
             raise _unavailable(f"{type(error).__name__} {error.sqlstate or ''}".strip()) from None
 
     async def _run(self, statement: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:

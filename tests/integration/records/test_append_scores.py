@@ -57,6 +57,45 @@ def test_the_same_key_of_another_model_is_another_row(append, score_row, records
     assert count(records) == 2
 
 
+def test_the_same_keys_on_another_stage_are_rows_of_its_own(append, score_row, records):
+    for stage, version, score in (("test", 2, 0.1), ("production", 1, 0.2), ("production", 3, 0.3)):
+        answer = append([score_row(key=key, stage=stage, version=version, score=score) for key in ("k", "l")])
+    assert [(one["score"], one["version"], one["repeated"]) for one in answer] == [(0.2, 1, True)] * 2
+    assert count(records) == 4
+    both = append([score_row(key="m", stage="test", score=0.4), score_row(key="m", score=0.5)])
+    assert [(one["score"], one["repeated"]) for one in both] == [(0.4, False), (0.5, False)]
+
+
+def test_a_key_of_another_entity_is_refused_with_all_rows_and_tells_nothing(records_url, append, score_row, records):
+    append([score_row(entity="secret-1", key="k", score=0.123)])
+    rows = [score_row(entity="b"), score_row(entity="secret-1", key="k"), score_row(entity="b", key="k")]
+    with psycopg.connect(records_url("shipway_gateway")) as connection, pytest.raises(psycopg.Error) as caught:
+        connection.execute("SELECT * FROM shipway.append_scores(%s)", (Jsonb(rows),))
+    assert (caught.value.sqlstate, caught.value.diag.message_detail) == ("SW001", "3")
+    assert "the key of row 3 stands for another entity" in str(caught.value)
+    assert not [word for word in ("secret", "0.123") if word in str(caught.value)]
+    assert count(records) == 1
+
+
+def test_a_key_of_two_entities_in_one_call_is_refused(append, score_row, records):
+    with pytest.raises(RecordsError, match="the key of row 2 stands for another entity") as caught:
+        append([score_row(entity="a", key="k"), score_row(entity="b", key="k")])
+    assert caught.value.data["sqlstate"] == "SW001"
+    assert count(records) == 0
+
+
+def test_a_loser_of_another_entity_waits_for_the_winner_and_is_refused(append, score_row, records_url, records):
+    with psycopg.connect(records_url("shipway_gateway")) as winner, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        winner.execute("SELECT * FROM shipway.append_scores(%s)", (Jsonb([score_row(entity="a", key="k")]),))
+        loser = pool.submit(append, [score_row(entity="new"), score_row(entity="b", key="k")])
+        with pytest.raises(concurrent.futures.TimeoutError):
+            loser.result(timeout=0.5)
+        winner.commit()
+        with pytest.raises(RecordsError, match="row 2 stands for another entity"):
+            loser.result(timeout=30)
+    assert count(records) == 1
+
+
 def test_an_id_that_stands_for_another_key_is_refused_with_all_rows(append, score_row, records):
     row = score_row(key="one")
     append([row])

@@ -25,6 +25,31 @@ def test_a_repeated_key_gives_one_row_and_the_same_answer(gateway, rows):
     assert len(rows()) == 1
 
 
+def test_a_key_of_another_applicant_is_refused_and_says_nothing_of_the_other(gateway, rows):
+    first = gateway.predict({"instances": [{**APPLICANT, "ENTITY": "somebody"}]})[1]
+    status, answer, _ = gateway.predict({"instances": [{"ENTITY": "b", "KEY": "new"}, {**APPLICANT, "ENTITY": "b"}]})
+    assert status == 409
+    assert answer.keys() == {"error"}
+    assert answer["error"].startswith("instances[1]: field 'KEY': was used for another applicant before")
+    assert "somebody" not in answer["error"]
+    assert str(first["predictions"][0]) not in answer["error"]
+    assert [row["entity"] for row in rows()] == ["somebody"]
+    status, answer, _ = gateway.predict({"instances": [{"ENTITY": "b"}]}, {"Idempotency-Key": "k-1"})
+    assert (status, "instances[0]: field 'KEY'" in answer["error"]) == (409, True)
+
+
+def test_the_same_key_on_another_stage_is_scored_there(gateway, rows, tmp_path, model_server, records_url):
+    from integration.serving.conftest import running_gateway
+
+    gateway.predict({"instances": [APPLICANT]})
+    (tmp_path / "two").mkdir()
+    with running_gateway(tmp_path / "two", model_server, records_url("shipway_gateway"), stage="test") as other:
+        status, answer, _ = other.predict({"instances": [{**APPLICANT, "LOAN": 900}]})
+    assert (status, answer["shipway"]["repeated"]) == (200, [False])
+    assert [(row["stage"], row["key"]) for row in rows()] == [("production", "k-1"), ("test", "k-1")]
+    assert answer["predictions"] == [rows()[1]["score"]]
+
+
 def test_columns_are_scored_like_rows(gateway, rows):
     columns = {"ENTITY": ["a", "b"], "LOAN": [100, None], "DEBTINC": [[30.5], [1]], "JOB": ["Mgr", None]}
     status, answer, _ = gateway.predict({"inputs": columns})

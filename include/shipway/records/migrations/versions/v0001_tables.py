@@ -80,7 +80,7 @@ CREATE TABLE shipway.scoring_log (
     scored_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     features jsonb NOT NULL,
     score double precision NOT NULL,
-    UNIQUE (model, key)
+    UNIQUE (model, stage, key)
 );
 CREATE INDEX scoring_log_by_time ON shipway.scoring_log (model, business_time) WHERE origin = 'client';
 
@@ -160,7 +160,8 @@ HISTORY = ("approval", "release_event", "performance", "outcome", "scoring_log")
 # without a target covers the primary key as well, waits for a racing writer, and the second statement, with a snapshot
 # of its own, sees the winner's committed row. A plan is kept while the table grows, so OFFSET 0 and enable_seqscan
 # leave only one: a look-up in the index for each row. width_bucket searches the sorted array of new ids by halves;
-# a join with it would compare each with each.
+# a join with it would compare each with each. SW001 is of a class that PostgreSQL leaves to others; its text and detail
+# name the row of the call, never what stands in the log: that is another applicant's.
 APPEND_SCORES = """
 CREATE FUNCTION shipway.append_scores(rows jsonb)
 RETURNS TABLE (ordinal integer, id uuid, score double precision, version integer, repeated boolean)
@@ -172,44 +173,54 @@ AS $$
 #variable_conflict use_column
 DECLARE
     fresh uuid[];
-    answered bigint;
+    answered integer := 0;
+    same boolean;
 BEGIN
     WITH asked AS (
-        SELECT DISTINCT ON (r.model, r.key) r.*
+        SELECT DISTINCT ON (r.model, r.stage, r.key) r.*
         FROM ROWS FROM (jsonb_to_recordset(rows) AS (
             id uuid, model text, stage text, version integer, image_digest text, release text, origin text,
             entity text, key text, business_time timestamptz, features jsonb, score double precision
         )) WITH ORDINALITY AS r (id, model, stage, version, image_digest, release, origin, entity, key,
                                  business_time, features, score, ordinal)
-        ORDER BY r.model, r.key, r.ordinal
+        ORDER BY r.model, r.stage, r.key, r.ordinal
     ), appended AS (
         INSERT INTO shipway.scoring_log (id, model, stage, version, image_digest, release, origin, entity, key,
                                          business_time, features, score)
         SELECT a.id, a.model, a.stage, a.version, a.image_digest, a.release, a.origin, a.entity, a.key,
                a.business_time, a.features, a.score
         FROM asked a
-        ORDER BY a.model, a.key
+        ORDER BY a.model, a.stage, a.key
         ON CONFLICT DO NOTHING
         RETURNING id
     )
     SELECT array_agg(appended.id ORDER BY appended.id) INTO fresh FROM appended;
 
-    RETURN QUERY
-    WITH asked AS (
-        SELECT r.ordinal, r.model, r.key,
-               row_number() OVER (PARTITION BY r.model, r.key ORDER BY r.ordinal) = 1 AS first
-        FROM ROWS FROM (jsonb_to_recordset(rows) AS (model text, key text))
-             WITH ORDINALITY AS r (model, key, ordinal)
-    )
-    SELECT a.ordinal::integer, l.id, l.score, l.version,
-           NOT (a.first AND coalesce(fresh[width_bucket(l.id, fresh)] = l.id, false))
-    FROM asked a
-    CROSS JOIN LATERAL (
-        SELECT s.id, s.score, s.version FROM shipway.scoring_log s WHERE s.model = a.model AND s.key = a.key OFFSET 0
-    ) AS l
-    ORDER BY a.ordinal;
+    FOR ordinal, id, score, version, repeated, same IN
+        WITH asked AS (
+            SELECT r.ordinal, r.model, r.stage, r.key, r.entity,
+                   row_number() OVER (PARTITION BY r.model, r.stage, r.key ORDER BY r.ordinal) = 1 AS first
+            FROM ROWS FROM (jsonb_to_recordset(rows) AS (model text, stage text, key text, entity text))
+                 WITH ORDINALITY AS r (model, stage, key, entity, ordinal)
+        )
+        SELECT a.ordinal::integer, l.id, l.score, l.version,
+               NOT (a.first AND coalesce(fresh[width_bucket(l.id, fresh)] = l.id, false)),
+               l.entity IS NOT DISTINCT FROM a.entity
+        FROM asked a
+        CROSS JOIN LATERAL (
+            SELECT s.id, s.score, s.version, s.entity FROM shipway.scoring_log s
+            WHERE s.model = a.model AND s.stage = a.stage AND s.key = a.key OFFSET 0
+        ) AS l
+        ORDER BY a.ordinal
+    LOOP
+        IF NOT same THEN
+            RAISE EXCEPTION 'the key of row % stands for another entity already', ordinal
+                USING ERRCODE = 'SW001', DETAIL = ordinal::text;
+        END IF;
+        answered := answered + 1;
+        RETURN NEXT;
+    END LOOP;
 
-    GET DIAGNOSTICS answered = ROW_COUNT;
     IF answered <> jsonb_array_length(rows) THEN
         RAISE EXCEPTION 'an id stands for another key already' USING ERRCODE = 'unique_violation';
     END IF;
