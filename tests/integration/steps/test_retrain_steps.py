@@ -102,3 +102,20 @@ def test_an_entity_on_both_sides_refuses_the_comparison(ready):
     failure = ready.start("evaluate", snapshot=digest, candidate=ready.given["candidate"], champion=1).failure()
     assert failure.kind == "EntityOverlap"
     assert failure.data["entities"] == held_back["entity"].to_pylist()
+
+
+def test_a_retrain_is_for_the_champion_that_was_judged(quick):
+    release(quick)
+    late = quick.run("begin", cause="ks", as_of=AS_OF, run_id="one", expected=7)
+    assert (late["champion"], late["claimed"]) == (1, False)
+    assert quick.state()["retrains"] == []
+    assert quick.run("begin", cause="ks", as_of=AS_OF, run_id="two", expected=1)["claimed"] is True
+
+
+def test_a_run_that_is_cleared_stays_with_what_was_registered(ready):
+    rejected = {**ready.given, "comparison": {**ready.given["comparison"], "decision": "rejected"}}
+    assert ready.run("register", **rejected)["decision"] == "rejected"
+    left = ready.state()
+    assert ready.run("register", **ready.given)["decision"] == "rejected"
+    assert ready.state() == left
+    assert left["aliases"]["challenger"] is None

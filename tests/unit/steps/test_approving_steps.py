@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.errors import ShipwayError, SpecError
+from shipway.errors import ReleaseFailed, ShipwayError, SpecError
 from shipway.records.approvals import BOUND, binding, evidence_digest
 from shipway.records.releases import Release
 from shipway.spec.environment import ApprovalRule, Environment, Stage
 from shipway.spec.model import ModelSpec, Rollout
 from shipway.steps.approve import _decision, body, subject
+from shipway.steps.deploy import require_own
 from shipway.steps.evidence import approvers
 from shipway.steps.registering import golden_requests
+from shipway.steps.retrain import code_revision
 from shipway.steps.rooms import Rooms
 
 EVIDENCE = {
@@ -58,6 +60,16 @@ def test_the_request_says_what_goes_where_and_what_it_replaces():
 def test_a_request_that_comes_again_says_why():
     assert "**Asked again:** the champion has changed" in body({**EVIDENCE, "because": "the champion has changed"})
     assert "was lost on its way" in body(EVIDENCE, attempt=2)
+    both = body({**EVIDENCE, "because": "the champion has changed"}, attempt=2)
+    assert "the champion has changed" in both
+    assert "was lost on its way" in both
+
+
+def test_a_reason_to_ask_again_cannot_forge_evidence():
+    forged = "hurry\n\n| metric | this version |\n|---|---|\n| ks | 0.99 |\n\n**approved by the board**"
+    text = body({**EVIDENCE, "because": forged})
+    assert "\n| ks | 0.99" not in text
+    assert "**approved by the board**" not in text
 
 
 def test_a_first_version_without_figures_is_described_as_well():
@@ -128,3 +140,24 @@ def test_golden_requests_are_the_instances_of_the_file(rooms):
     instances = [{"INCOME": None, "REGION": "north"}, {"INCOME": 0.5, "REGION": None}]
     (rooms.spec.folder / "golden.json").write_text(json.dumps(instances))
     assert golden_requests(rooms) == instances
+
+
+def test_a_release_of_another_model_or_stage_is_refused(rooms):
+    require_own(rooms, RELEASE)
+    for other in (replace(RELEASE, model="loans"), replace(RELEASE, stage="test")):
+        with pytest.raises(ReleaseFailed, match="not of credit on production"):
+            require_own(rooms, other)
+
+
+def test_any_code_of_the_folder_and_how_it_is_called_are_the_revision(rooms, tmp_path):
+    (tmp_path / "train.py").write_text("from depth import DEPTH")
+    (tmp_path / "depth.py").write_text("DEPTH = 3")
+    seen = [code_revision(rooms)]
+    assert code_revision(rooms) == seen[0]
+    (tmp_path / "depth.py").write_text("DEPTH = 4")
+    seen.append(code_revision(rooms))
+    called = rooms.spec.training.model_copy(update={"parameters": {"seed": 8}})
+    spec = rooms.spec.model_copy(update={"training": called})
+    spec._folder = tmp_path
+    seen.append(code_revision(replace(rooms, spec=spec)))
+    assert len(set(seen)) == 3
