@@ -54,24 +54,6 @@ def acquire(records: Records, model: str, stage: str, holder: str, *, seconds: f
     return Lease(**row)
 
 
-def renew(records: Records, lease: Lease, *, seconds: float) -> Lease:
-    """Hold it longer, with the same fence.
-
-    :param seconds: how long from now.
-    :raises StaleFence: when it was overtaken.
-    """
-    with records.transaction() as connection:
-        row = connection.execute(
-            "UPDATE shipway.lease SET expires_at = clock_timestamp() + make_interval(secs => %s)"
-            " WHERE model = %s AND stage = %s AND fence = %s AND holder = %s"
-            " RETURNING model, stage, holder, fence, expires_at",
-            (float(seconds), lease.model, lease.stage, lease.fence, lease.holder),
-        ).fetchone()
-        if row is None:
-            raise _stale(lease, _row(connection, lease.model, lease.stage))
-    return Lease(**row)
-
-
 def release_lease(records: Records, lease: Lease) -> None:
     """Give it back; nothing happens when it was overtaken."""
     with records.transaction() as connection:
@@ -97,17 +79,6 @@ def check_locked(connection: psycopg.Connection[dict[str, Any]], lease: Lease) -
     :raises StaleFence: when somebody has.
     """
     _compare(lease, _row(connection, lease.model, lease.stage, lock=True))
-
-
-def current(records: Records, model: str, stage: str) -> Lease | None:
-    """Return the lease that lives, or None."""
-    with records.transaction() as connection:
-        row = connection.execute(
-            "SELECT model, stage, holder, fence, expires_at FROM shipway.lease"
-            " WHERE model = %s AND stage = %s AND expires_at > clock_timestamp()",
-            (model, stage),
-        ).fetchone()
-    return Lease(**row) if row else None
 
 
 def _row(

@@ -112,7 +112,9 @@ def get_release(records: Records, release_id: str) -> Release:
         ).fetchone()
     if row is None:
         raise RecordsError(
-            f"There is no release '{release_id}'.", hint="See the release page of the model.", release=release_id
+            f"There is no release '{release_id}'.",
+            hint="The table shipway.release lists all there are; `shipway status <model>` names those that serve.",
+            release=release_id,
         )
     return Release(**row)
 
