@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import signal
 import threading
 import time
@@ -16,6 +15,9 @@ from typing import Any
 import requests
 
 from shipway import api
+from shipway.client import predict_url
+from shipway.errors import ScoringError
+from shipway.spec.golden import read_golden
 from shipway.spec.reading import read_model
 
 #: Requests that may be under way at once.
@@ -41,11 +43,14 @@ def run(
     :param seconds: how long; 0: until it is stopped.
     :returns: ``sent``, ``failed``, ``versions`` (answers by version), ``errors`` (the first few), ``p50_ms`` and
         ``p99_ms``.
+    :raises ScoringError: when the data holds no applicant, or one that is wrong.
+    :raises SpecErrors: when the golden requests are none.
     """
     spec = read_model(model)
-    instances = api.read_rows(model, data) if data else _golden(spec.folder / spec.golden.requests)
-    url = f"{(endpoint or api.endpoint_of(model)).rstrip('/')}/v1/models/{model}:predict"
-    client = _Client(url, spec.scoring.entity, spec.scoring.key)
+    instances = api.read_rows(model, data) if data else read_golden(spec)
+    if not instances:
+        raise ScoringError(f"{data} holds no applicants.")
+    client = _Client(predict_url(endpoint or api.endpoint_of(model), model), spec.scoring.entity, spec.scoring.key)
     asked = threading.Event()
     before = {sign: signal.signal(sign, lambda *_: asked.set()) for sign in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -115,10 +120,8 @@ class _Client:
         problem, version = "", ""
         try:
             answer = self._session().post(self._url, json={"instances": [body]}, timeout=_TIMEOUT)
-            if answer.ok:
-                version = str(answer.json()["shipway"]["version"])
-            else:
-                problem = f"{answer.status_code} {answer.text[:200]}"
+            version = _version_in(answer)
+            problem = "" if version else f"{answer.status_code} {answer.text[:200]}"
         except requests.RequestException as error:
             problem = f"{type(error).__name__}: {error}"
         with self._lock:
@@ -136,6 +139,11 @@ class _Client:
         return session
 
 
-def _golden(file: Path) -> list[dict[str, Any]]:
-    instances: list[dict[str, Any]] = json.loads(file.read_text())
-    return instances
+def _version_in(answer: requests.Response) -> str:
+    """Return the version that answered; "" where it is no answer of a gateway."""
+    if not answer.ok:
+        return ""
+    try:
+        return str(answer.json()["shipway"]["version"])
+    except (ValueError, TypeError, KeyError):
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,13 @@ PROJECT = Path(__file__).resolve().parents[4]
 
 Port = Annotated[int, typer.Option(help="Wanted port of Airflow; a busy one is replaced by a free one.")]
 RouterPort = Annotated[int, typer.Option(help="Wanted port of the first stage's router.")]
+
+
+class Approver(StrEnum):
+    """Who answers the approvals of the demo."""
+
+    VALIDATOR = "validator"
+    ME = "me"
 
 
 @app.command()
@@ -39,8 +47,8 @@ def stop() -> None:
 def demo(
     data: Annotated[Path | None, typer.Option(help="Folder with hmeq.csv and HMEQPERF_<n>_Q<n>.csv.")] = None,
     approve: Annotated[
-        str, typer.Option(help="'validator' answers by itself; 'me' waits for you in the UI.")
-    ] = "validator",
+        Approver, typer.Option(help="'validator' answers by itself; 'me' waits for you in the UI.")
+    ] = Approver.VALIDATOR,
     port: Port = 8080,
     router_port: RouterPort = 8500,
 ) -> None:
@@ -48,7 +56,7 @@ def demo(
     from shipway.cli.embedded.story import Story
 
     stack = Stack(PROJECT, ports=Ports(port, router_port), say=_say)
-    story = Story(stack, data=data.resolve() if data else None, wait_for_me=approve == "me")
+    story = Story(stack, data=data.resolve() if data else None, wait_for_me=approve is Approver.ME)
     airflow = story.tell()
     introduce(airflow)
 
@@ -62,4 +70,4 @@ def introduce(airflow: EmbeddedAirflow) -> None:
 
 
 def _say(line: str) -> None:
-    console.print(f"• {line}", highlight=False, soft_wrap=True)
+    console.print(f"• {line}", highlight=False, markup=False, soft_wrap=True)
