@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipway.cli.embedded.airflow import EmbeddedAirflow
+from shipway.cli.embedded.airflow import COMPONENTS, EmbeddedAirflow
 from shipway.cli.embedded.processes import Processes, free_port, wait_until
 from shipway.errors import ShipwayError
 from shipway.spec.environment import Environment
@@ -64,14 +64,23 @@ class Stack:
         admin = embedded.start(postgres)
         migrate.migrate(admin)
         airflow = self.airflow()
-        if not all(self.processes.find(name) for name in ("api-server", "scheduler")):
-            self._say("preparing Airflow's database")
-            airflow.prepare()
-            self._say(f"starting Airflow on {airflow.url}")
-            airflow.start(self.processes)
+        self.start_airflow(airflow)
         self._start_supervisors()
         airflow.wait(self.processes)
         return airflow
+
+    def start_airflow(self, airflow: EmbeddedAirflow) -> None:
+        """Start what does not run of Airflow; its database is prepared only while nobody uses it.
+
+        :param airflow: the one to start.
+        """
+        dead = [name for name in COMPONENTS if self.processes.find(name) is None]
+        if len(dead) == len(COMPONENTS):
+            self._say("preparing Airflow's database")
+            airflow.prepare()
+        if dead:
+            self._say(f"starting Airflow on {airflow.url}: {', '.join(dead)}")
+            airflow.start(self.processes)
 
     def down(self) -> list[str]:
         """Stop everything that :meth:`up` started.
