@@ -41,7 +41,7 @@ install: $(VENV)/.shipway ## Install everything that runs, locked and hashed, in
 install-dev: install $(VENV)/.dev ## Install what tests and checks need as well
 
 demo: install ## The life of the model hmeq, from registration to retraining (DATA=folder APPROVE=me PORT=8080)
-	$(BIN)/shipway demo --port $(PORT) --router-port $(ROUTER_PORT) --approve $(APPROVE) $(if $(DATA),--data $(DATA))
+	$(BIN)/shipway demo --port $(PORT) --router-port $(ROUTER_PORT) --approve $(APPROVE) $(if $(DATA),--data "$(DATA)")
 
 up: install ## Start PostgreSQL, Airflow and the local target (PORT=8080 ROUTER_PORT=8500)
 	$(BIN)/shipway up --port $(PORT) --router-port $(ROUTER_PORT)

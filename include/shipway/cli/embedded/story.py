@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ RUN_SECONDS = 240.0
 ANSWER_DELAY = 4.0
 #: How long a person may take with ``APPROVE=me``.
 PATIENCE_SECONDS = 3600.0
+_QUARTER = re.compile(r"HMEQPERF_(\d+)_Q\1\.csv")
 _APPROVE_TASK = f"{STAGE}.approve"
 
 
@@ -52,9 +54,12 @@ class Story:
         """Run the whole story, print it, and write ``var/demo/report.json``.
 
         :returns: Airflow, still running.
-        :raises ShipwayError: naming the run that did not end as it must.
+        :raises ShipwayError: naming what the data lacks, before anything is removed; or the run that did not end as
+            it must.
         """
         started = time.monotonic()
+        if self._data:
+            check_data(self._data, self._stack.home)
         self._start_over()
         airflow = self._stack.up()
         self._operator = AirflowApi(airflow.url, "operator", airflow.passwords()["operator"])
@@ -70,7 +75,7 @@ class Story:
         return airflow
 
     def _say(self, line: str) -> None:
-        self._console.print(f"• {line}", highlight=False, soft_wrap=True)
+        self._console.print(f"• {line}", highlight=False, markup=False, soft_wrap=True)
 
     def _start_over(self) -> None:
         """The demo owns a home that it has begun; anybody else's is left alone."""
@@ -97,7 +102,7 @@ class Story:
             check=False,
         )
         if done.returncode:
-            raise ShipwayError(f"The data could not be read: {done.stderr.strip().splitlines()[-1:]}")
+            raise ShipwayError(f"The data could not be read: {_last_line(done.stderr)}")
         for line in done.stdout.strip().splitlines():
             self._say(line)
         summary: dict[str, Any] = json.loads((self._made / "summary.json").read_text())
@@ -217,3 +222,29 @@ class Story:
         served, notified = self._report["serving"], self._report["notifications"]
         self._console.print(f"serving: version {served['version']}, {served['image_digest']}", soft_wrap=True)
         self._console.print(f"{notified} cards and mails in var/outbox, {self._report['seconds']:.0f} s in all")
+
+
+def check_data(folder: Path, home: Path) -> None:
+    """Check that the real files are there, while nothing has been removed yet.
+
+    :param folder: shall hold ``hmeq.csv`` and at least one ``HMEQPERF_<n>_Q<n>.csv``.
+    :param home: what the demo removes to start over; the files must not lie in it.
+    :raises ShipwayError: naming what is missing.
+    """
+    try:
+        names = {file.name for file in folder.iterdir() if file.is_file()}
+    except OSError as error:
+        hint = "DATA names the folder with the real files."
+        raise ShipwayError(f"{folder} cannot be read ({error.strerror}).", hint=hint) from None
+    missing = [] if "hmeq.csv" in names else ["hmeq.csv"]
+    if not any(_QUARTER.fullmatch(name) for name in names):
+        missing.append("HMEQPERF_<n>_Q<n>.csv")
+    if missing:
+        raise ShipwayError(f"{folder} holds no {' and no '.join(missing)}.", hint="DATA names the folder with both.")
+    if folder.resolve().is_relative_to(home.resolve()):
+        raise ShipwayError(f"{folder} lies in {home}, which a demo removes.", hint="Move the files elsewhere.")
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "its script said nothing."
