@@ -32,6 +32,11 @@ os.environ |= {
 _NUMBERS = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The end-to-end tests come last: their world sets the environment of the whole process."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Address of the administrator on a server of the session's own, in a folder with a short, open path."""
