@@ -31,6 +31,10 @@ class Places:
         """The unpacked image of a release, and its gateway's configuration."""
         return self.root / "releases" / release
 
+    def ready(self, release: str) -> Path:
+        """The life of a release that has been ready; there until it is retired."""
+        return self.root / "ready" / f"{release}.json"
+
     def log(self, release: str, part: str) -> Path:
         """The log of one process of a release."""
         return self.root / "logs" / f"{release}.{part}.log"

@@ -1,10 +1,12 @@
-"""The life of one release: unpack its image, start model server and gateway, keep both alive, end both."""
+"""The life of one release: unpack its image, start model server and gateway, keep both alive, end both.
+
+Only a life that has never been ready can fail: that is a staging's answer. One that has been ready is tried for ever,
+because what hinders it (memory, a full disk, a database that is away) passes.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
 import shutil
 import sys
@@ -12,16 +14,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import aiohttp
-
 from shipway.errors import ReleaseFailed
 from shipway.target.contract import Launch
 from shipway.target.local.places import Places, write_json
 from shipway.target.local.supervisor_process import Backoff, Process, free_port
+from shipway.target.local.supervisor_ready import ReadyNote, ask_health
 
 log = logging.getLogger(__name__)
 
-#: A release whose first start fails this often is failed.
+#: Starts in a row until a release that has never been ready is failed; one that has been ready is tried for ever.
 FIRST_STARTS = 2
 #: Seconds that a gateway may take to answer what is under way, and then a model server.
 GATEWAY_GRACE, MODEL_GRACE = 12.0, 3.0
@@ -57,6 +58,7 @@ class ReleaseKeeper:
         self._task: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._last_end = ""
+        self._ready_note = ReadyNote(places.ready(launch.release), life)
 
     def begin(self) -> None:
         """Bring the release up, in the background."""
@@ -71,11 +73,6 @@ class ReleaseKeeper:
             self._ending = asyncio.create_task(self._end(remove))
         return self._ending
 
-    @property
-    def is_ending(self) -> bool:
-        """Whether :meth:`end` was called."""
-        return self._ending is not None
-
     def describe(self) -> dict[str, Any]:
         """Return what is to be seen of the release, as plain JSON."""
         return {
@@ -89,17 +86,36 @@ class ReleaseKeeper:
         }
 
     async def _live(self) -> None:
-        try:
-            await self._unpack()
-            await self._come_up()
-            await asyncio.gather(*(self._keep(process) for process in self._processes))
-        except ReleaseFailed as error:
-            self._become("failed", str(error))
+        self._ready_note.read()
+        backoff = Backoff()
+        while True:
+            why = await self._live_once(backoff)
+            if not self._ready_note.exists:
+                self._become("failed", why)
+                await self._stop_processes()
+                return
+            self._last_end = f"\nBefore that: {why}"
+            self._become("pending", "the release is started again")
+            log.warning("release %s: %s", self.launch.release, self.reason)
             await self._stop_processes()
+            await asyncio.sleep(backoff.pause())
+
+    async def _live_once(self, backoff: Backoff) -> str:
+        """Bring everything up and keep it; return why that ended."""
+        try:
+            try:
+                if not (self.image_digest and self._saved_model().is_file()):
+                    await self._unpack()
+                await self._come_up()
+            finally:
+                backoff.started()  # its quiet time begins when it is up
+            await self._keep_all()
+        except ReleaseFailed as error:
+            return str(error)
         except Exception as error:
             log.exception("release %s", self.launch.release)
-            self._become("failed", f"The supervisor failed with it: {type(error).__name__}: {error}")
-            await self._stop_processes()
+            return f"The supervisor failed with it: {type(error).__name__}: {error}"
+        return "Nothing is left to keep."
 
     async def _unpack(self) -> None:
         launch = self.launch
@@ -163,17 +179,20 @@ class ReleaseKeeper:
         }
         write_json(self._folder / "gateway.json", config)
         self.endpoint = f"http://127.0.0.1:{gateway_port}"
-        self._processes = [self._model_server(root, model_port), self._gateway()]
+        self._processes = [self._model_server(model_port), self._gateway()]
 
-    def _model_server(self, root: Path, port: int) -> Process:
-        launch = self.launch
+    def _saved_model(self) -> Path:
         # The layout of TensorFlow Serving's image, which the image room keeps to.
-        folder = root / "models" / launch.model / str(launch.version)
-        if not (folder / "saved_model.pb").is_file():
+        folder = self._folder / "root" / "models" / self.launch.model / str(self.launch.version)
+        return folder / "saved_model.pb"
+
+    def _model_server(self, port: int) -> Process:
+        launch, file = self.launch, self._saved_model()
+        if not file.is_file():
             raise ReleaseFailed(f"The image holds no models/{launch.model}/{launch.version}/saved_model.pb.")
         command = [sys.executable, "-m", "shipway.serving.model_server"]
         command += ["--model", launch.model, "--version", str(launch.version), "--port", str(port)]
-        command += ["--directory", str(folder)]
+        command += ["--directory", str(file.parent)]
         command += ["--signature", str(launch.serving.get("signature", "serving_default"))]
         return Process("model server", command, self._places.log(launch.release, "model"))
 
@@ -198,7 +217,7 @@ class ReleaseKeeper:
             await asyncio.sleep(_PAUSE)
 
     async def _check_health(self) -> bool:
-        health = await _health(self.endpoint)
+        health = await ask_health(self.endpoint)
         if health is None:
             self._become("pending", "the gateway does not answer yet")
         elif not health["upstream"]:
@@ -208,8 +227,17 @@ class ReleaseKeeper:
         else:
             self._last_end = ""
             self._become("ready", "")
+            self._ready_note.write()
             return True
         return False
+
+    async def _keep_all(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:  # when one cannot be kept, nobody must start the other again
+                for process in self._processes:
+                    group.create_task(self._keep(process))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
 
     async def _keep(self, process: Process) -> None:
         """Start a process again whenever it dies, at the same port."""
@@ -229,13 +257,13 @@ class ReleaseKeeper:
     async def _end(self, remove: bool) -> None:
         if self.state == "ready":
             self._become("pending", "ending")
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        while self._task is not None and not self._task.done():
+            self._task.cancel()  # more than once: a task group that fails at this very moment swallows it
+            await asyncio.wait({self._task}, timeout=1)
         await self._stop_processes()
         if remove:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+            self._ready_note.remove()
         self.ended = True
 
     async def _stop_processes(self) -> None:
@@ -248,16 +276,3 @@ class ReleaseKeeper:
         if state != self.state:
             log.info("release %s is %s %s", self.launch.release, state, reason)
         self.state, self.reason = state, reason
-
-
-async def _health(endpoint: str) -> dict[str, Any] | None:
-    timeout = aiohttp.ClientTimeout(total=8)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(endpoint + "/healthz") as response,
-        ):
-            health: dict[str, Any] = json.loads(await response.read())
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        return None
-    return health
