@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipway.errors import StaleFence
+from shipway.errors import StaleFence, TargetError
 from shipway.target.contract import Launch
 from shipway.target.local import desired
 from shipway.target.local.desired import Desired
@@ -71,3 +71,28 @@ def test_the_fence_only_rises(tmp_path_factory, fences):
         else:
             highest = desired.change(file, fence, lambda now: now).fence
         assert desired.read(file).fence == highest
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ('{"fence": 1, "releases": {"r1": {}}, "weights": {}, "lives": {}}', "TypeError"),
+        ('{"fence": 1, "releases": {}, "weights": {}', "JSONDecodeError"),
+        ("[]", "TypeError"),
+    ],
+)
+def test_a_file_that_is_no_state_says_so_and_what_to_do(tmp_path, content, found):
+    (tmp_path / "m.json").write_text(content)
+    with pytest.raises(TargetError, match=rf"m\.json is no desired state .*\({found}: .*Stop the supervisor, move"):
+        desired.read(tmp_path / "m.json")
+
+
+def test_a_state_of_releases_without_lives_is_refused_with_a_hint(tmp_path):
+    file = tmp_path / "m.json"
+    desired.change(file, 1, lambda now: now.added(LAUNCH))
+    content = json.loads(file.read_bytes())
+    del content["lives"]
+    file.write_text(json.dumps(content))
+    with pytest.raises(TargetError, match="KeyError: 'lives'") as caught:
+        desired.read(file)
+    assert (caught.value.data["file"], caught.value.hint.startswith("Stop the supervisor")) == (str(file), True)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from shipway.errors import StaleFence
+from shipway.errors import StaleFence, TargetError
 from shipway.target.contract import Launch
 from shipway.target.local.places import read_json, write_json
 
@@ -48,13 +49,27 @@ class Desired:
 
 
 def read(file: Path) -> Desired:
-    """Read a desired state; nothing is desired where there is no file."""
-    content = read_json(file)
-    if content is None:
-        return Desired()
+    """Read a desired state; nothing is desired where there is no file.
+
+    :raises TargetError: when the file is not a whole state.
+    """
+    try:
+        content = read_json(file)
+        return Desired() if content is None else _parse(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TargetError(
+            f"{file} is no desired state that this Shipway can read ({type(error).__name__}: {error}).",
+            hint="Stop the supervisor, move the file away, start it again, and release the model anew.",
+            file=str(file),
+        ) from None
+
+
+def _parse(content: dict[str, Any]) -> Desired:
     releases = {name: Launch(**launch) for name, launch in content["releases"].items()}
     weights = {name: int(share) for name, share in content["weights"].items()}
-    return Desired(int(content["fence"]), releases, weights, dict(content["lives"]))
+    tokens = content["lives"]
+    lives = {name: str(tokens[name]) for name in releases}
+    return Desired(int(content["fence"]), releases, weights, lives)
 
 
 def change(file: Path, fence: int, how: Callable[[Desired], Desired]) -> Desired:

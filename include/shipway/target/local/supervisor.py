@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from shipway.errors import TargetError
 from shipway.target.local import desired
 from shipway.target.local.desired import Desired
 from shipway.target.local.places import Places, write_json
@@ -63,9 +64,10 @@ class Supervisor:
         while not stop.is_set():
             try:
                 await self._reconcile()
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, TargetError):
                 # A full disk or a broken file must not take down what runs.
                 log.exception("could not reconcile")
+            self._beat()
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), PERIOD)
         log.info("stopping")
@@ -122,10 +124,17 @@ class Supervisor:
             if self._seen.get(model) != content:
                 write_json(self._places.observed(model), content, durable=False)
         self._seen = seen
-        if time.monotonic() - self._beaten > HEARTBEAT:
-            self._beaten = time.monotonic()
-            beat = {"pid": os.getpid(), "time": time.time(), "router_port": self._router.port}
+
+    def _beat(self) -> None:
+        """Say that the supervisor lives, also while it cannot reconcile: tasks then see the file that is broken."""
+        if time.monotonic() - self._beaten <= HEARTBEAT:
+            return
+        self._beaten = time.monotonic()
+        beat = {"pid": os.getpid(), "time": time.time(), "router_port": self._router.port}
+        try:
             write_json(self._places.heartbeat, beat, durable=False)
+        except OSError:
+            log.exception("cannot write %s", self._places.heartbeat)
 
 
 @contextmanager
