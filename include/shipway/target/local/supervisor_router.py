@@ -60,9 +60,10 @@ class RouterKeeper:
         """Write the routes file when it changes."""
         if entries == self._entries:
             return
-        self._entries = {model: [dict(one) for one in all_] for model, all_ in entries.items()}
+        new = {model: [dict(one) for one in all_] for model, all_ in entries.items()}
         self.generation += 1
-        write_json(self._places.routes, {"generation": self.generation, "models": self._entries})
+        write_json(self._places.routes, {"generation": self.generation, "models": new})
+        self._entries = new  # only now: what could not be written is written again
 
     async def ask(self) -> dict[str, Any] | None:
         """Return what the router says is in effect; None when it does not answer."""
@@ -84,10 +85,13 @@ class RouterKeeper:
             command += ["--routes", str(self._places.routes), "--port", str(self.port)]
             self._process = Process("router", command, self._places.root / "logs" / "router.log")
             backoff.started()
-            await self._process.start()
-            code = await self._process.wait()
+            try:
+                await self._process.start()
+                how = f"ended with code {await self._process.wait()}"
+            except OSError as error:
+                how = f"cannot be started ({type(error).__name__}: {error})"
             pause = backoff.pause()
-            log.warning("the router ended with code %d and is started again in %.1f s", code, pause)
+            log.warning("the router %s; next start in %.1f s", how, pause)
             await asyncio.sleep(pause)
 
     def _earlier_port(self) -> int:
