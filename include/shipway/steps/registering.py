@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from shipway.errors import SpecError
 from shipway.records.leases import Lease
 from shipway.registry.manifest import Manifest, Proposal, lay_out
+from shipway.spec.golden import read_golden
 from shipway.steps import lease as leases
 from shipway.steps import points
 from shipway.steps.prebuild import check_model
@@ -47,7 +46,7 @@ def register_directory(
     known = _registered_by_run(rooms, once) if once else None
     if known:
         return known
-    requests = golden_requests(rooms)
+    requests = read_golden(rooms.spec)
     checked = check_model(rooms, saved_model, instances=requests)
     golden = [
         {"instance": instance, "score": score} for instance, score in zip(requests, checked["scores"], strict=True)
@@ -69,25 +68,6 @@ def register_directory(
         points.passed("register.checked")
         with leases.held(rooms, lease) if lease else nullcontext():
             return rooms.registry.register(rooms.spec.model, directory, proposal)
-
-
-def golden_requests(rooms: Rooms) -> list[dict[str, Any]]:
-    """Return the golden requests of the model's folder.
-
-    :raises SpecError: when the file is not a list of instances with exactly the spec's inputs.
-    """
-    file = rooms.spec.folder / rooms.spec.golden.requests
-    try:
-        requests = json.loads(file.read_text())
-    except ValueError as error:
-        raise SpecError(file=str(file), key="", problem=f"is not JSON: {error}.") from None
-    if not isinstance(requests, list) or not requests:
-        raise SpecError(file=str(file), key="", problem="expected a list with at least one instance.")
-    for number, instance in enumerate(requests):
-        if not isinstance(instance, dict) or set(instance) != set(rooms.spec.inputs):
-            expected = ", ".join(rooms.spec.inputs)
-            raise SpecError(file=str(file), key=str(number), problem=f"expected exactly the inputs {expected}.")
-    return requests
 
 
 def _registered_by_run(rooms: Rooms, run_id: str) -> Manifest | None:

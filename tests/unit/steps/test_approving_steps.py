@@ -1,6 +1,5 @@
 """What the approver reads, what the answer means, and what it binds: without records and registry."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.errors import ReleaseFailed, ShipwayError, SpecError
+from shipway.errors import ReleaseFailed, ShipwayError
 from shipway.records.approvals import BOUND, binding, evidence_digest
 from shipway.records.releases import Release
 from shipway.spec.environment import ApprovalRule, Environment, Stage
@@ -17,7 +16,6 @@ from shipway.spec.model import ModelSpec, Rollout
 from shipway.steps.approve import _decision, body, subject
 from shipway.steps.deploy import require_own
 from shipway.steps.evidence import approvers
-from shipway.steps.registering import golden_requests
 from shipway.steps.retrain import code_revision
 from shipway.steps.rooms import Rooms
 
@@ -114,32 +112,6 @@ def test_the_spec_digest_is_of_every_value_and_of_no_place(rooms):
 
 def test_rooms_do_not_show_the_address_of_the_records(rooms):
     assert "secret" not in repr(rooms)
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("[", "is not JSON"),
-        ("{}", "expected a list"),
-        ("[]", "at least one instance"),
-        (
-            '[{"INCOME": 1, "REGION": "n"}, {"INCOME": 1}]',
-            r"golden.json: 1: expected exactly the inputs INCOME, REGION",
-        ),
-        ('[{"INCOME": 1, "REGION": "n", "BAD": 1}]', "golden.json: 0: expected exactly"),
-        ("[3]", "golden.json: 0: expected exactly"),
-    ],
-)
-def test_golden_requests_that_are_none_are_named_with_their_place(rooms, text, problem):
-    (rooms.spec.folder / "golden.json").write_text(text)
-    with pytest.raises(SpecError, match=problem):
-        golden_requests(rooms)
-
-
-def test_golden_requests_are_the_instances_of_the_file(rooms):
-    instances = [{"INCOME": None, "REGION": "north"}, {"INCOME": 0.5, "REGION": None}]
-    (rooms.spec.folder / "golden.json").write_text(json.dumps(instances))
-    assert golden_requests(rooms) == instances
 
 
 def test_a_release_of_another_model_or_stage_is_refused(rooms):
